@@ -1,0 +1,161 @@
+package config
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// key is one row of THE table of configuration keys.
+type key struct {
+	name  string // as in the file; the variable is POSTROOM_ and this in capitals, dots as _
+	def   string
+	about string
+	set   func(*Config, string) error
+	get   func(*Config) string
+}
+
+// keys is everything that can be configured; docs/configuration.md follows it.
+var keys = []key{
+	text("hostname", "", "name of this server in SMTP, IMAP and Received (default: the system's)",
+		func(c *Config) *string { return &c.Hostname }),
+	text("data_dir", "/var/lib/postroom", "certificates, master key, spool, private PostgreSQL",
+		func(c *Config) *string { return &c.DataDir }),
+	{"database_url", "", "PostgreSQL 15 or newer; empty: a private one in data_dir",
+		func(c *Config, s string) error { c.DatabaseURL = s; return checkDatabaseURL(s) },
+		func(c *Config) string { return redactURL(c.DatabaseURL) }},
+	text("master_key_file", "", "key of the secrets in the database (default: data_dir/master.key, made on first start)",
+		func(c *Config) *string { return &c.MasterKeyFile }),
+	{"roles", "smtp,imap,queue", "what this process does: smtp, imap, queue",
+		setRoles, func(c *Config) string { return strings.Join(c.Roles, ",") }},
+	list("listen.smtp", ":25", "addresses for mail from other servers (MX)",
+		func(c *Config) *[]string { return &c.Listen.SMTP }),
+	list("listen.submissions", ":465", "addresses for submission, TLS from the start",
+		func(c *Config) *[]string { return &c.Listen.Submissions }),
+	list("listen.submission", ":587", "addresses for submission, STARTTLS",
+		func(c *Config) *[]string { return &c.Listen.Submission }),
+	list("listen.imap", ":143", "addresses for IMAP, STARTTLS",
+		func(c *Config) *[]string { return &c.Listen.IMAP }),
+	list("listen.imaps", ":993", "addresses for IMAP, TLS from the start",
+		func(c *Config) *[]string { return &c.Listen.IMAPS }),
+	text("tls_cert", "", "certificate chain, PEM; reread when it changes; empty: self-signed",
+		func(c *Config) *string { return &c.TLSCert }),
+	text("tls_key", "", "private key of tls_cert, PEM",
+		func(c *Config) *string { return &c.TLSKey }),
+	{"proxy_networks", "", "networks whose PROXY protocol header is believed", setProxyNetworks, getProxyNetworks},
+	text("postmaster", "", "address that gets postmaster@ and abuse@ of domains that have none",
+		func(c *Config) *string { return &c.Postmaster }),
+	{"max_message_size", "50MB", "largest message taken",
+		func(c *Config, s string) (err error) { c.MaxMessageSize, err = parseSize(s); return err },
+		func(c *Config) string { return formatSize(c.MaxMessageSize) }},
+	choice("quota_policy", "temporary", "answer to mail over quota: temporary (452) or permanent (552)",
+		[]string{"temporary", "permanent"}, func(c *Config) *string { return &c.QuotaPolicy }),
+	list("dns_servers", "", "DNS servers, host:port; empty: /etc/resolv.conf",
+		func(c *Config) *[]string { return &c.DNSServers }),
+	number("relay_port", "25", "port of other domains' servers; only tests change it", 1, 65535,
+		func(c *Config) *int { return &c.RelayPort }),
+	{"queue_lifetime", "5d", "how long undelivered mail is tried",
+		func(c *Config, s string) (err error) { c.QueueLifetime, err = parseDuration(s); return err },
+		func(c *Config) string { return formatDuration(c.QueueLifetime) }},
+	boolean("auth_without_tls", "take passwords without TLS, from loopback peers only (tests, benches)",
+		func(c *Config) *bool { return &c.AuthWithoutTLS }),
+	boolean("lift_limits", "no per-address limits for loopback peers (tests, benches)",
+		func(c *Config) *bool { return &c.LiftLimits }),
+	number("limits.connections", "2000", "connections in all, SMTP and IMAP each", 1, 1000000,
+		func(c *Config) *int { return &c.Limits.Connections }),
+	number("limits.connections_per_address", "50", "connections per client address", 1, 1000000,
+		func(c *Config) *int { return &c.Limits.ConnectionsPerAddress }),
+	number("limits.recipients", "1000", "recipients per message", 1, 100000,
+		func(c *Config) *int { return &c.Limits.Recipients }),
+	choice("log_level", "info", "debug, info, warn or error", []string{"debug", "info", "warn", "error"},
+		func(c *Config) *string { return &c.LogLevel }),
+	choice("log_format", "auto", "text, json, or auto: text on a terminal, else json", []string{"auto", "text", "json"},
+		func(c *Config) *string { return &c.LogFormat }),
+}
+
+func findKey(name string) (key, bool) {
+	for _, k := range keys {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return key{}, false
+}
+
+func (k key) variable() string {
+	return "POSTROOM_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
+}
+
+func text(name, def, about string, at func(*Config) *string) key {
+	return key{name, def, about,
+		func(c *Config, s string) error { *at(c) = s; return nil },
+		func(c *Config) string { return *at(c) }}
+}
+
+func choice(name, def, about string, of []string, at func(*Config) *string) key {
+	return key{name, def, about,
+		func(c *Config, s string) error {
+			for _, o := range of {
+				if s == o {
+					*at(c) = s
+					return nil
+				}
+			}
+			return errorf("it must be one of %s", strings.Join(of, ", "))
+		},
+		func(c *Config) string { return *at(c) }}
+}
+
+func list(name, def, about string, at func(*Config) *[]string) key {
+	return key{name, def, about,
+		func(c *Config, s string) error { *at(c) = splitList(s); return nil },
+		func(c *Config) string { return strings.Join(*at(c), ",") }}
+}
+
+func number(name, def, about string, lo, hi int, at func(*Config) *int) key {
+	return key{name, def, about,
+		func(c *Config, s string) error {
+			n, err := strconv.Atoi(s)
+			if err != nil || n < lo || n > hi {
+				return errorf("it must be a whole number from %d to %d", lo, hi)
+			}
+			*at(c) = n
+			return nil
+		},
+		func(c *Config) string { return strconv.Itoa(*at(c)) }}
+}
+
+func boolean(name, about string, at func(*Config) *bool) key {
+	return key{name, "false", about,
+		func(c *Config, s string) error {
+			v, err := strconv.ParseBool(s)
+			if err != nil {
+				return errorf("it must be true or false")
+			}
+			*at(c) = v
+			return nil
+		},
+		func(c *Config) string { return strconv.FormatBool(*at(c)) }}
+}
+
+// redactURL hides the password of a database URL.
+func redactURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "(unreadable)"
+	}
+	q := u.Query()
+	if q.Has("password") {
+		q.Set("password", "xxxxx")
+		u.RawQuery = q.Encode()
+	}
+	return u.Redacted()
+}
+
+func formatDuration(d time.Duration) string {
+	if d > 0 && d%(24*time.Hour) == 0 {
+		return strconv.FormatInt(int64(d/(24*time.Hour)), 10) + "d"
+	}
+	return d.String()
+}

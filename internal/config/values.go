@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+func splitList(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+}
+
+// allRoles are the roles a process can play.
+var allRoles = []string{"smtp", "imap", "queue"}
+
+func setRoles(c *Config, s string) error {
+	roles := splitList(s)
+	if len(roles) == 0 {
+		return errorf("it must name at least one of %s", strings.Join(allRoles, ", "))
+	}
+	for _, r := range roles {
+		known := false
+		for _, a := range allRoles {
+			known = known || a == r
+		}
+		if !known {
+			return errorf("%q is none of %s", r, strings.Join(allRoles, ", "))
+		}
+	}
+	c.Roles = roles
+	return nil
+}
+
+func setProxyNetworks(c *Config, s string) error {
+	c.ProxyNetworks = nil
+	for _, f := range splitList(s) {
+		p, err := netip.ParsePrefix(f)
+		if err != nil {
+			a, err2 := netip.ParseAddr(f)
+			if err2 != nil {
+				return errorf("%q is neither a network (10.0.0.0/8) nor an address", f)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		c.ProxyNetworks = append(c.ProxyNetworks, p.Masked())
+	}
+	return nil
+}
+
+func getProxyNetworks(c *Config) string {
+	var s []string
+	for _, p := range c.ProxyNetworks {
+		s = append(s, p.String())
+	}
+	return strings.Join(s, ",")
+}
+
+func checkDatabaseURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return errorf("it must be of the form postgres://user:password@host:5432/database")
+	}
+	return nil
+}
+
+var sizeUnits = []struct {
+	suffix string
+	octets int64
+}{{"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}, {"", 1}}
+
+// parseSize reads "50MB"; units are powers of 1024.
+func parseSize(s string) (int64, error) {
+	up := strings.ToUpper(strings.TrimSpace(s))
+	for _, u := range sizeUnits {
+		digits, ok := strings.CutSuffix(up, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n <= 0 || n > math.MaxInt64/u.octets {
+			break
+		}
+		return n * u.octets, nil
+	}
+	return 0, errorf("it must be a size like 50MB")
+}
+
+func formatSize(n int64) string {
+	for _, u := range sizeUnits[:3] {
+		if n >= u.octets && n%u.octets == 0 {
+			return strconv.FormatInt(n/u.octets, 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// parseDuration reads Go's durations and whole days ("5d").
+func parseDuration(s string) (time.Duration, error) {
+	var d time.Duration
+	var err error
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n int64
+		n, err = strconv.ParseInt(days, 10, 32)
+		d = time.Duration(n) * 24 * time.Hour
+	} else {
+		d, err = time.ParseDuration(s)
+	}
+	if err != nil || d <= 0 {
+		return 0, errorf("it must be a time like 90s, 4h or 5d")
+	}
+	return d, nil
+}
+
+// checkAddress checks host:port of a listener.
+func checkAddress(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return errorf("%q is not of the form address:port", s)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return errorf("%q is not a port", port)
+	}
+	if host != "" && host != "localhost" && net.ParseIP(strings.Split(host, "%")[0]) == nil {
+		return errorf("%q is not an address of this machine", host)
+	}
+	return nil
+}
