@@ -1,6 +1,10 @@
 package view
 
-import "postroom/internal/mail"
+import (
+	"sort"
+
+	"postroom/internal/mail"
+)
 
 // apply gives the snapshot after changes: rows are put in or replace their
 // like, vanished UIDs go. Chunks that no change touches are shared.
@@ -37,7 +41,8 @@ func (s *Snapshot) apply(rows []mail.MessageFlags, vanished mail.UIDSet, modseq 
 
 func touches(set mail.UIDSet, c []row) bool {
 	lo, hi := mail.UID(c[0].uid), mail.UID(c[len(c)-1].uid)
-	return len(set.Intersect(mail.UIDSet{{Lo: lo, Hi: hi}})) > 0
+	i := sort.Search(len(set), func(i int) bool { return set[i].Hi >= lo })
+	return i < len(set) && set[i].Lo <= hi
 }
 
 // mergeChunk merges two ascending lists; of two rows with one UID the changed

@@ -177,7 +177,8 @@ func (v *View) asOf(snap *Snapshot, vanished mail.UIDSet) *Snapshot {
 	}
 	shown := snap.apply(rows, late, v.modseq, v.uidnext)
 	var ghosts []mail.MessageFlags
-	for _, r := range vanished.Intersect(mail.UIDSet{{Lo: 1, Hi: max(v.uidnext, 2) - 1}}) {
+	// UID 0 is no message: with uidnext 1 nothing is a ghost.
+	for _, r := range vanished.Intersect(mail.UIDSet{{Lo: 0, Hi: max(v.uidnext, 1) - 1}}) {
 		for u := uint64(r.Lo); u <= uint64(r.Hi); u++ {
 			if _, ok := shown.find(uint32(u)); !ok {
 				ghosts = append(ghosts, mail.MessageFlags{UID: mail.UID(u), ModSeq: v.modseq})
