@@ -1,0 +1,85 @@
+// Command bench measures postroom against raw PostgreSQL in one run on one
+// cluster, and prints a table or JSON. Ratios count: the machine's own speed
+// drifts, so both sides alternate over several rounds.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// options are what the command line sets.
+type options struct {
+	binary    string
+	rounds    int
+	seconds   time.Duration
+	clients   int
+	mailboxes int
+	idle      int
+	snapshot  time.Duration
+	json      bool
+	only      string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "postroom", "bin/postroom", "the postroom binary to measure")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each alternating pair")
+	flag.DurationVar(&o.seconds, "time", 8*time.Second, "length of one measurement")
+	flag.IntVar(&o.clients, "clients", 32, "SMTP and raw PostgreSQL connections")
+	flag.IntVar(&o.mailboxes, "mailboxes", 100, "accounts that get mail")
+	flag.IntVar(&o.idle, "idle", 1000, "selected idle IMAP connections")
+	flag.DurationVar(&o.snapshot, "snapshot", 10*time.Minute, "how long a snapshot stays open in the snapshot case")
+	flag.BoolVar(&o.json, "json", false, "print JSON")
+	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency or idle; empty: all")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	rep, err := run(ctx, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: error:", err)
+		os.Exit(1)
+	}
+	if o.json {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(rep)
+		return
+	}
+	rep.print(os.Stdout)
+}
+
+// run starts a cluster and an instance and measures each case.
+func run(ctx context.Context, o options) (*report, error) {
+	r, err := startRig(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.stop()
+	rep := &report{Started: time.Now().UTC(), Settings: r.settings}
+	for _, c := range []struct {
+		name string
+		run  func(context.Context, *rig, options) ([]figure, error)
+	}{
+		{"deliver", benchDeliver},
+		{"snapshot", benchSnapshot},
+		{"latency", benchLatency},
+		{"idle", benchIdle},
+	} {
+		if o.only != "" && o.only != c.name {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "bench: %s …\n", c.name)
+		figures, err := c.run(ctx, r, o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+		rep.Figures = append(rep.Figures, figures...)
+	}
+	return rep, nil
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"postroom/e2e/client"
+	"postroom/e2e/testbed"
+	"postroom/internal/pgembed"
+)
+
+const password = "bench-password-not-secret"
+
+// rig is one instance on its own private PostgreSQL with accounts to fill.
+type rig struct {
+	instance *testbed.Instance
+	dir      string
+	database string // URL of the private PostgreSQL
+	smtp     string
+	pid      int
+	tls      *tls.Config
+	accounts []string
+	settings map[string]string
+}
+
+// startRig starts postroom as `serve` does for anybody, with a private
+// PostgreSQL, and adds the accounts.
+func startRig(ctx context.Context, o options) (*rig, error) {
+	dir, err := os.MkdirTemp("", "postroom-bench-")
+	if err != nil {
+		return nil, err
+	}
+	binary, err := filepath.Abs(o.binary)
+	if err != nil {
+		return nil, err
+	}
+	inst, err := testbed.Start(ctx, testbed.Options{Binary: binary, Dir: dir,
+		Settings: "auth_without_tls = true\nlift_limits = true\nlog_level = \"warn\""})
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	r := &rig{instance: inst, dir: dir, smtp: inst.Ports.SMTP, pid: inst.Pid()}
+	if err := r.fill(ctx, o); err != nil {
+		r.stop()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *rig) fill(ctx context.Context, o options) (err error) {
+	if r.database, err = pgembed.URL(filepath.Join(r.dir, "data")); err != nil {
+		return err
+	}
+	if r.tls, err = r.instance.TLS(); err != nil {
+		return err
+	}
+	if err := r.instance.AddDomain("bench.test"); err != nil {
+		return err
+	}
+	list := filepath.Join(r.dir, "accounts.csv")
+	f, err := os.Create(list)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(f, "address,name,password,quota")
+	for i := range o.mailboxes {
+		a := fmt.Sprintf("user%03d@bench.test", i)
+		r.accounts = append(r.accounts, a)
+		fmt.Fprintf(f, "%s,User %d,%s,\n", a, i, password)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if _, err := r.instance.CLI("", "account", "import", list); err != nil {
+		return err
+	}
+	return r.readSettings(ctx)
+}
+
+// readSettings notes what makes commits durable, for the report.
+func (r *rig) readSettings(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, r.database)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	r.settings = map[string]string{}
+	for _, name := range []string{"server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers"} {
+		var v string
+		if err := conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&v); err != nil {
+			return err
+		}
+		r.settings[name] = v
+	}
+	return nil
+}
+
+func (r *rig) login(account string) (*client.IMAP, error) { return r.loginWith(account, nil) }
+
+func (r *rig) loginWith(account string, cfg *tls.Config) (*client.IMAP, error) {
+	addr := r.instance.Ports.IMAP
+	if cfg != nil {
+		addr = r.instance.Ports.IMAPS
+	}
+	c, err := client.DialIMAP(addr, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Login(account, password); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (r *rig) stop() {
+	if err := r.instance.Stop(30 * time.Second); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
+	os.RemoveAll(r.dir)
+}
