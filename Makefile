@@ -1,0 +1,72 @@
+# postroom: make help lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
+TIME ?= 1m
+PACKAGES = $$(go list ./... | grep -v '^postroom/e2e')
+
+# stage NAME,SECONDS,COMMAND: runs it with a time limit and prints its seconds.
+stage = @scripts/stage.sh "$(1)" $(2) '$(3)'
+
+.PHONY: help run build check test e2e crash interop fuzz bench bench-peers base-images go postgres clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+run: build postgres ## start a demo server on loopback ports (ONCE=1: show the flow and end)
+	@exec bin/postroom demo --data-dir var/demo $(if $(ONCE),--once,)
+
+build: go ## bin/postroom
+	@CGO_ENABLED=0 go build -trimpath -o bin/postroom ./cmd/postroom
+
+check: go $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RFCs
+	$(call stage,gofmt,60,test -z "$$(git ls-files -co --exclude-standard "*.go" | xargs gofmt -l | tee /dev/stderr)")
+	$(call stage,vet,300,go vet ./...)
+	$(call stage,staticcheck,600,$(STATICCHECK) ./...)
+	$(call stage,import table and cited RFCs,120,go test -count=1 ./internal/archtest/)
+
+test: go postgres ## unit, store, protocol and flow tests with the race detector
+	$(call stage,test,900,go run ./internal/pgembed/withpg go test -race -timeout 14m $(PACKAGES))
+
+e2e: build postgres clients ## the whole product: real clients, two instances, compose, faults
+	$(call stage,e2e,1200,go run ./internal/pgembed/withpg go test -timeout 19m ./e2e/...)
+
+crash: build postgres ## kill -9 of postroom and PostgreSQL under load, 200 times
+	$(call stage,crash,7200,POSTROOM_TEST_CRASHES=200 go test -timeout 115m -count=1 ./e2e/crash/)
+
+interop: build postgres clients ## every message of a corpus through real clients
+	$(call stage,interop,7200,POSTROOM_TEST_INTEROP=full go run ./internal/pgembed/withpg go test -timeout 115m -count=1 ./e2e/interop/)
+
+fuzz: go ## every fuzz target for TIME each (TIME=1m)
+	@scripts/fuzz.sh $(TIME)
+
+bench: build postgres ## deliveries, notification and memory, as ratios to this PostgreSQL
+	@go run ./bench
+
+bench-peers: build postgres ## the same load against other servers of Debian
+	@go run ./bench -peers
+
+base-images: go ## stand-ins for the images of docker-compose.yml, from Debian's packages
+	@deploy/base-images.sh
+
+clean: ## remove bin and the demo's data
+	@rm -rf --one-file-system bin var/demo
+
+# What has to be there.
+
+go:
+	@scripts/need-go.sh
+
+postgres: go
+	@scripts/need-postgres.sh
+
+.PHONY: clients
+clients:
+	@scripts/apt-install.sh isync mutt msmtp swaks curl fetchmail
+
+$(STATICCHECK): go
+	@if [ ! -x $@ ]; then mkdir -p bin; GOBIN=$(CURDIR)/bin/tmp go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION); mv bin/tmp/staticcheck $@; rmdir bin/tmp; fi
