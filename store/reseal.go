@@ -1,0 +1,94 @@
+package store
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"postroom/internal/mail"
+)
+
+// Reseal replaces the master key: reseal turns every sealed secret of table
+// and row into one under the new key, and the fingerprint becomes next. All in
+// one transaction, so that a dump never holds secrets under two keys. drop,
+// when true, instead forgets what reseal cannot open (the old key is lost):
+// smarthost passwords become none, DKIM keys are deleted.
+func (s *Store) Reseal(ctx context.Context, actor mail.Actor, now, next []byte, drop bool,
+	reseal func(table, row string, sealed []byte) ([]byte, error)) (n int, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		n = 0
+		var bound []byte
+		if err := tx.QueryRow(ctx, `SELECT master_key_fingerprint FROM instance FOR UPDATE`).Scan(&bound); err != nil {
+			return err
+		}
+		if !drop && !bytes.Equal(bound, now) {
+			return wrongKey(bound)
+		}
+		for _, table := range []sealedTable{sealedKeys, sealedSmarthosts} {
+			k, err := table.reseal(ctx, tx, drop, reseal)
+			if err != nil {
+				return err
+			}
+			n += k
+		}
+		if _, err := tx.Exec(ctx, `UPDATE instance SET master_key_fingerprint = $1`, next); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, "key.rotate", "instance", detail{"secrets": n, "dropped_unreadable": drop})
+	})
+	return n, err
+}
+
+// sealedTable names a table with secrets and the SQL that walks it.
+type sealedTable struct {
+	name, read, write, drop string
+}
+
+var (
+	sealedKeys = sealedTable{
+		name: "domain_keys",
+		read: `SELECT k.id::text, d.name || '/' || k.selector, k.secret FROM domain_keys k
+			JOIN domains d ON d.id = k.domain_id ORDER BY k.id FOR UPDATE OF k`,
+		write: `UPDATE domain_keys SET secret = $2 WHERE id = $1::text::bigint`,
+		drop:  `DELETE FROM domain_keys WHERE id = $1::text::bigint`,
+	}
+	sealedSmarthosts = sealedTable{
+		name: "smarthosts",
+		read: `SELECT domain, domain, password FROM smarthosts WHERE password IS NOT NULL ORDER BY domain FOR UPDATE`,
+
+		write: `UPDATE smarthosts SET password = $2 WHERE domain = $1`,
+		drop:  `UPDATE smarthosts SET password = NULL WHERE domain = $1`,
+	}
+)
+
+func (t sealedTable) reseal(ctx context.Context, tx pgx.Tx, drop bool,
+	reseal func(table, row string, sealed []byte) ([]byte, error)) (int, error) {
+	type secret struct {
+		Key, Row string
+		Sealed   []byte
+	}
+	rows, err := tx.Query(ctx, t.read)
+	if err != nil {
+		return 0, err
+	}
+	secrets, err := pgx.CollectRows(rows, pgx.RowToStructByPos[secret])
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	b := &pgx.Batch{}
+	for _, x := range secrets {
+		sealed, err := reseal(t.name, x.Row, x.Sealed)
+		switch {
+		case err == nil:
+			b.Queue(t.write, x.Key, sealed)
+			n++
+		case drop:
+			b.Queue(t.drop, x.Key)
+		default:
+			return 0, mail.Wrap(mail.CodeConflict, err, "the secret of "+t.name+" "+x.Row+" cannot be opened")
+		}
+	}
+	return n, tx.SendBatch(ctx, b).Close()
+}
