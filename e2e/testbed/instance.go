@@ -97,16 +97,6 @@ func findBinary() (string, error) {
 	return "", errors.New("no bin/postroom above " + dir + ": run make build, or set POSTROOM_BIN")
 }
 
-// FreePort gives a TCP port on host that nothing listens on.
-func FreePort(host string) (string, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 func (i *Instance) takePorts() error {
 	for _, p := range []*string{&i.Ports.SMTP, &i.Ports.Submissions, &i.Ports.Submission, &i.Ports.IMAP, &i.Ports.IMAPS} {
 		addr, err := FreePort(i.Host)
