@@ -5,7 +5,6 @@ package octets
 import (
 	"bytes"
 	"crypto/sha256"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,10 +17,12 @@ import (
 	"postroom/e2e/testbed"
 )
 
+// How much is sent: 10,000 messages and 30 MB outside CI; a folder of more
+// messages (*.txt, *.msg, *.eml), or none.
 var (
-	count = flag.Int("messages", 1000, "generated messages; 10,000 outside CI")
-	large = flag.Int("large", 4<<20, "octets of the largest one; 30 MB outside CI")
-	dir   = flag.String("mail", "", "a folder of more messages (*.txt, *.msg, *.eml), or none")
+	count = testbed.Number("POSTROOM_TEST_MESSAGES", 1000)
+	large = testbed.Number("POSTROOM_TEST_LARGE", 4<<20)
+	dir   = os.Getenv("POSTROOM_TEST_MAIL")
 )
 
 const user = "alice@example.test"
@@ -29,18 +30,18 @@ const user = "alice@example.test"
 // messages gives the generated and the found messages by name.
 func messages(t *testing.T) map[string][]byte {
 	out := map[string][]byte{}
-	for n := range *count {
-		out[fmt.Sprintf("%05d %s", n, corpus.Kind(n))] = corpus.Message(n, *large)
+	for n := range count {
+		out[fmt.Sprintf("%05d %s", n, corpus.Kind(n))] = corpus.Message(n, large)
 	}
-	if *dir == "" {
+	if dir == "" {
 		return out
 	}
-	files, err := os.ReadDir(*dir)
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		b, err := os.ReadFile(filepath.Join(*dir, f.Name()))
+		b, err := os.ReadFile(filepath.Join(dir, f.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@
 package crash
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,24 +17,22 @@ import (
 	"postroom/internal/dns/dnstest"
 )
 
+// How often something is killed (200 outside CI), and the schedule's seed.
 var (
-	kills = flag.Int("kills", 12, "how often something is killed; 200 outside CI")
-	seed  = flag.Uint64("seed", 0, "of the schedule; 0: by time")
+	kills = testbed.Number("POSTROOM_TEST_CRASHES", 12)
+	seed  = uint64(testbed.Number("POSTROOM_TEST_SEED", int(time.Now().UnixNano())))
 )
 
 // points are the named places where a binary of `make build-crash` ends.
 var points = []string{"smtp.data", "deliver.committed", "relay.accepted"}
 
 func TestKilledUnderLoad(t *testing.T) {
-	if *seed == 0 {
-		*seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", *seed)
-	r := rand.New(rand.NewPCG(*seed, 1))
+	t.Logf("POSTROOM_TEST_SEED=%d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
 	inst, sink := company(t)
 	load := startLoad(inst, 8)
 	count := map[string]int{}
-	for range *kills {
+	for range kills {
 		kind := killOnce(t, inst, r)
 		count[kind]++
 	}
