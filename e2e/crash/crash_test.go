@@ -30,7 +30,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	t.Logf("POSTROOM_TEST_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	inst, sink := company(t)
-	load := startLoad(inst, 8)
+	load := testbed.StartLoad(inst, 8, true)
 	count := map[string]int{}
 	for range kills {
 		kind := killOnce(t, inst, r)
@@ -38,7 +38,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 	inst.Env = nil
 	restart(t, inst)
-	fates := load.finish()
+	fates := load.Finish()
 	drain(t, inst)
 	report(t, inst, sink, fates, count)
 }
@@ -71,11 +71,11 @@ func killOnce(t *testing.T, inst *testbed.Instance, r *rand.Rand) string {
 	pause := time.Duration(200+r.IntN(1500)) * time.Millisecond
 	switch n := r.IntN(5); {
 	case n == 0:
-		wait(t.Context(), inst, pause)
+		wait(t, inst, pause)
 		killPostgres(t, inst)
 		return "postgres"
 	case n == 1:
-		wait(t.Context(), inst, pause)
+		wait(t, inst, pause)
 		inst.Kill()
 		inst.Env = nil
 		restart(t, inst)
@@ -87,7 +87,7 @@ func killOnce(t *testing.T, inst *testbed.Instance, r *rand.Rand) string {
 		}
 		inst.Env = []string{fmt.Sprintf("POSTROOM_CRASH=%s:%d", point, 1+r.IntN(15))}
 		restart(t, inst)
-		wait(t.Context(), inst, 10*time.Second)
+		wait(t, inst, 10*time.Second)
 		if inst.Running() {
 			inst.Kill()
 			point = "postroom at random (point not reached)"
@@ -151,24 +151,24 @@ func drain(t *testing.T, inst *testbed.Instance) {
 }
 
 // report counts each message and prints the two windows apart.
-func report(t *testing.T, inst *testbed.Instance, sink *testbed.Sink, fates []fate, count map[string]int) {
+func report(t *testing.T, inst *testbed.Instance, sink *testbed.Sink, fates []testbed.Fate, count map[string]int) {
 	t.Helper()
 	local := inbox(t, inst)
 	remote := sink.Counts()
 	retried, relayTwice := 0, 0
 	for _, f := range fates {
-		if f.retries > 0 {
+		if f.Retries > 0 {
 			retried++
 		}
-		if !f.relayed {
-			if n := local[f.key]; n != 1 {
-				t.Errorf("%s got its 250 (after %d retries) and is there %d times", f.key, f.retries, n)
+		if !f.Relayed {
+			if n := local[f.Key]; n != 1 {
+				t.Errorf("%s got its 250 (after %d retries) and is there %d times", f.Key, f.Retries, n)
 			}
 			continue
 		}
-		switch n := remote[f.key]; {
+		switch n := remote[f.Key]; {
 		case n == 0:
-			t.Errorf("%s got its 250 and never reached the remote", f.key)
+			t.Errorf("%s got its 250 and never reached the remote", f.Key)
 		case n > 1:
 			relayTwice++
 		}
@@ -206,4 +206,13 @@ func inbox(t *testing.T, inst *testbed.Instance) map[string]int {
 		t.Errorf("EXISTS says %d, FETCH gives %d", exists, len(lines))
 	}
 	return out
+}
+
+// wait lets the load run for d, or until the process ends.
+func wait(t *testing.T, inst *testbed.Instance, d time.Duration) {
+	select {
+	case <-t.Context().Done():
+	case <-inst.Ended():
+	case <-time.After(d):
+	}
 }

@@ -23,3 +23,11 @@ func Until(ctx context.Context, limit time.Duration, ok func() error) error {
 		}
 	}
 }
+
+// Pause lets time pass that the case itself is about: an outage's length.
+func Pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
