@@ -1,0 +1,71 @@
+package listen
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// Conn is an admitted connection. Its RemoteAddr is the client's own address,
+// behind a proxy too.
+type Conn struct {
+	net.Conn
+	socket, client, local netip.AddrPort
+	gate                  *Gate
+	counted               bool // per client, too
+	once                  sync.Once
+}
+
+// RemoteAddr is the client's address.
+func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.client) }
+
+// LocalAddr is the address that the client connected to.
+func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
+
+// Client is the client's address.
+func (c *Conn) Client() netip.AddrPort { return c.client }
+
+// Local is the address that the client connected to.
+func (c *Conn) Local() netip.AddrPort { return c.local }
+
+// Loopback tells whether the client is on this machine: by the address it
+// came from and by the one that a proxy claims, if any.
+func (c *Conn) Loopback() bool {
+	return c.socket.Addr().IsLoopback() && c.client.Addr().IsLoopback()
+}
+
+// Close ends the connection and gives its place back.
+func (c *Conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() {
+		c.gate.leave()
+		if c.counted {
+			c.gate.leaveClient(c.client.Addr())
+		}
+	})
+	return err
+}
+
+// CloseWrite sends the end of our side and leaves the other open, where the
+// socket can.
+func (c *Conn) CloseWrite() error {
+	inner := c.Conn
+	if r, ok := inner.(interface{ Raw() net.Conn }); ok {
+		inner = r.Raw()
+	}
+	if h, ok := inner.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return nil
+}
+
+// addrOf reads a net.Addr; IPv4 in IPv6 becomes IPv4. Addresses that are no
+// IP (tests over pipes) become the zero AddrPort.
+func addrOf(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	p := t.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}
