@@ -46,8 +46,9 @@ type Store struct {
 	// of delivery, and which no reader can exhaust.
 	deliver *pgxpool.Pool
 
-	ids *idSource
-	hub *hub
+	ids  *idSource
+	hub  *hub
+	lane *lanes
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -84,7 +85,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 	if s.pool, err = s.newPool(ctx, s.cfg.MaxConns, setSynchronous); err != nil {
 		return err
 	}
-	if s.deliver, err = s.newPool(ctx, int32(s.cfg.Committers)+8, setDeliver); err != nil {
+	if s.deliver, err = s.newPool(ctx, int32(s.cfg.Committers)+sideWriters+aloneWriters, setDeliver); err != nil {
 		return err
 	}
 	if s.cfg.NoMigrate {
@@ -99,6 +100,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.hub = newHub(s)
+	s.lane = newLanes(s)
 	s.run(s.ids.renewLoop)
 	s.run(s.hub.sendLoop)
 	s.run(s.hub.listenLoop)
@@ -118,6 +120,9 @@ func (s *Store) run(f func(context.Context)) {
 // Close waits for the deliveries that were begun, gives the node slot back and
 // closes the connections.
 func (s *Store) Close() {
+	if s.lane != nil {
+		s.lane.close()
+	}
 	s.stop()
 	s.wg.Wait()
 	if s.ids != nil {
