@@ -93,6 +93,6 @@ if have "$postgres" "$h"; then say "kept $postgres"; else
 	import "$tmp/postgres" "$postgres" "$h" \
 		--change 'ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
 		--change 'ENV PGDATA=/var/lib/postgresql/data' --change 'VOLUME /var/lib/postgresql/data' \
-		--change 'STOPSIGNAL SIGINT' --change 'EXPOSE 5432' \
+		--change 'EXPOSE 5432' \
 		--change 'ENTRYPOINT ["docker-entrypoint.sh"]' --change 'CMD ["postgres"]'
 fi
