@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"postroom/internal/mail"
+)
+
+// Defaults of mail.LeaseArgs, and how far LeaseDue looks for destinations.
+const (
+	defaultLease     = 15 * time.Minute
+	defaultMax       = 100
+	defaultPerDomain = 50
+	leaseWindow      = 2000
+)
+
+// leaseSQL takes the oldest due entries of each destination that is not busy,
+// those of many destinations before many of one. An entry that another worker
+// is just taking is skipped, not waited for.
+const leaseSQL = `WITH head AS MATERIALIZED (
+		SELECT id, domain, next_attempt_at FROM queue_entries
+		WHERE state = 'ready' AND next_attempt_at <= now() AND domain <> ALL ($1::text[]) AND ($2 = '' OR domain = $2)
+		ORDER BY next_attempt_at LIMIT $3
+	), ranked AS (
+		SELECT id, next_attempt_at, row_number() OVER (PARTITION BY domain ORDER BY next_attempt_at, id) AS place FROM head
+	), picked AS (
+		SELECT id FROM ranked WHERE place <= $4 ORDER BY (place - 1) / 10, next_attempt_at, id LIMIT $5
+	), locked AS (
+		SELECT id FROM queue_entries WHERE id IN (SELECT id FROM picked) AND state = 'ready' AND next_attempt_at <= now()
+		ORDER BY id FOR UPDATE SKIP LOCKED
+	)
+	UPDATE queue_entries e SET state = 'leased', lease_token = $6, lease_until = now() + $7
+	FROM locked WHERE e.id = locked.id RETURNING ` + entryColumns
+
+// LeaseDue takes due entries for this worker until they are settled or the
+// lease runs out. Each LeasedMessage holds entries of one message and one
+// destination. Leases that ran out elsewhere are taken over first.
+func (s *Store) LeaseDue(ctx context.Context, a mail.LeaseArgs) ([]mail.LeasedMessage, error) {
+	if a.For <= 0 {
+		a.For = defaultLease
+	}
+	if a.Max <= 0 {
+		a.Max = defaultMax
+	}
+	if a.PerDomain <= 0 {
+		a.PerDomain = defaultPerDomain
+	}
+	if a.BusyDomains == nil {
+		a.BusyDomains = []string{}
+	}
+	if _, err := s.ReleaseExpired(ctx); err != nil {
+		return nil, err
+	}
+	token := mail.LeaseToken(s.NewID())
+	var leased []mail.LeasedMessage
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		// This node's clock, read before the database's: the lease never
+		// outlives what the worker believes.
+		until := time.Now().Add(a.For)
+		rows, err := tx.Query(ctx, leaseSQL, a.BusyDomains, a.Domain, leaseWindow, a.PerDomain, a.Max, token, a.For)
+		if err != nil {
+			return err
+		}
+		entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (mail.QueueEntry, error) {
+			var e entryRow
+			err := r.Scan(e.fields()...)
+			return e.finish(), err
+		})
+		if err != nil || len(entries) == 0 {
+			leased = nil
+			return err
+		}
+		leased, err = groupLeased(ctx, tx, entries, token, until)
+		return err
+	})
+	return leased, err
+}
+
+// groupLeased puts entries of one message and destination together, the
+// longest due first.
+func groupLeased(ctx context.Context, tx pgx.Tx, entries []mail.QueueEntry, token mail.LeaseToken, until time.Time) ([]mail.LeasedMessage, error) {
+	ids := make([]int64, len(entries))
+	for i, e := range entries {
+		ids[i] = int64(e.Message)
+	}
+	messages, err := queueMessages(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	type group struct {
+		message mail.TraceID
+		domain  string
+	}
+	at := map[group]int{}
+	var out []mail.LeasedMessage
+	sortEntries(entries)
+	for _, e := range entries {
+		g := group{e.Message, e.Domain}
+		i, ok := at[g]
+		if !ok {
+			i = len(out)
+			at[g] = i
+			out = append(out, mail.LeasedMessage{Message: messages[e.Message], Token: token, Until: until})
+		}
+		out[i].Entries = append(out[i].Entries, e)
+	}
+	return out, nil
+}
+
+// RenewLeases makes the leases of ids, which token proves, last until a time,
+// and gives those that were lost: nothing may be sent for them any more.
+func (s *Store) RenewLeases(ctx context.Context, ids []mail.EntryID, token mail.LeaseToken, until time.Time) (lost []mail.EntryID, err error) {
+	rows, err := s.pool.Query(ctx, `UPDATE queue_entries SET lease_until = now() + $3
+		WHERE id = ANY($1) AND lease_token = $2 RETURNING id`, ids, token, time.Until(until))
+	if err != nil {
+		return nil, dbError(err)
+	}
+	kept, err := pgx.CollectRows(rows, pgx.RowTo[mail.EntryID])
+	if err != nil {
+		return nil, dbError(err)
+	}
+	held := make(map[mail.EntryID]bool, len(kept))
+	for _, id := range kept {
+		held[id] = true
+	}
+	for _, id := range ids {
+		if !held[id] {
+			lost = append(lost, id)
+		}
+	}
+	return lost, nil
+}
+
+// ReleaseExpired makes entries whose lease ran out ready again and counts
+// them. The attempt counts, and after the first such loss the next waits
+// longer each time: a message that kills its worker does not do so in a loop.
+func (s *Store) ReleaseExpired(ctx context.Context) (int, error) {
+	n := 0
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `WITH expired AS (
+				SELECT id FROM queue_entries WHERE state = 'leased' AND lease_until < now()
+				ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
+			)
+			UPDATE queue_entries e SET state = 'ready', lease_token = NULL, lease_until = NULL, attempts = attempts + 1,
+				next_attempt_at = now() + least(attempts, 60) * interval '1 minute'
+			FROM expired WHERE e.id = expired.id RETURNING e.queue_message_id, e.recipient`)
+		if err != nil {
+			return err
+		}
+		events, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (mail.Event, error) {
+			e := mail.Event{Kind: mail.EventDeferred, Text: "the worker that had this is gone: taken over"}
+			err := r.Scan(&e.Trace, &e.Recipient)
+			return e, err
+		})
+		if err != nil {
+			return err
+		}
+		n = len(events)
+		return s.writeEvents(ctx, tx, events)
+	})
+	return n, err
+}

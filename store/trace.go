@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"postroom/internal/mail"
+)
+
+// traceSearchTime bounds a search for messages: it walks events by time.
+const traceSearchTime = 5 * time.Second
+
+// FindTraces finds messages by recipient, reverse-path or Message-ID, newest
+// first. The reverse-path and Message-ID are looked for in the text of the
+// accepted event, which holds "from=<…>" and "message-id=<…>".
+// CodeLimit when the search takes too long: narrow the time.
+func (s *Store) FindTraces(ctx context.Context, q mail.TraceQuery) ([]mail.TraceHit, error) {
+	if q.Recipient == "" && q.Sender == "" && q.MessageID == "" {
+		return nil, mail.Errorf(mail.CodeInvalid, "give a recipient, a sender or a Message-ID to search for")
+	}
+	if q.Limit <= 0 {
+		q.Limit = 100
+	}
+	if q.Until.IsZero() {
+		q.Until = time.Now().Add(time.Minute)
+	}
+	var from, id string
+	if q.Sender != "" {
+		from = "from=<" + strings.Trim(q.Sender, "<>") + ">"
+	}
+	if q.MessageID != "" {
+		id = "message-id=<" + strings.Trim(q.MessageID, "<>") + ">"
+	}
+	limited, cancel := context.WithTimeout(ctx, traceSearchTime)
+	defer cancel()
+	hits, err := s.findTraces(limited, q, from, id)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, &mail.Error{Code: mail.CodeLimit, Text: "that search takes too long", Err: err,
+			Hint: "narrow it with --since and --until"}
+	}
+	return hits, dbError(err)
+}
+
+func (s *Store) findTraces(ctx context.Context, q mail.TraceQuery, from, id string) ([]mail.TraceHit, error) {
+	rows, err := s.pool.Query(ctx, `WITH hits AS (
+			SELECT trace_id, max(at) AS newest FROM delivery_events
+			WHERE at >= $1 AND at < $2
+				AND CASE WHEN $3 <> '' THEN lower(recipient) = lower($3) ELSE kind = 'accepted' END
+				AND ($3 <> '' OR ($4 = '' OR strpos(lower(text), lower($4)) > 0) AND ($5 = '' OR strpos(text, $5) > 0))
+			GROUP BY trace_id
+		), checked AS (
+			SELECT h.* FROM hits h WHERE $3 = '' OR ($4 = '' AND $5 = '') OR EXISTS (
+				SELECT FROM delivery_events e WHERE e.trace_id = h.trace_id AND e.kind = 'accepted'
+				AND ($4 = '' OR strpos(lower(e.text), lower($4)) > 0) AND ($5 = '' OR strpos(e.text, $5) > 0))
+			ORDER BY newest DESC, trace_id DESC LIMIT $6
+		)
+		SELECT c.trace_id, f.at, l.at, l.kind, f.text FROM checked c
+		CROSS JOIN LATERAL (SELECT at, text FROM delivery_events e WHERE e.trace_id = c.trace_id ORDER BY at, id LIMIT 1) f
+		CROSS JOIN LATERAL (SELECT at, kind FROM delivery_events e WHERE e.trace_id = c.trace_id ORDER BY at DESC, id DESC LIMIT 1) l
+		ORDER BY c.newest DESC, c.trace_id DESC`,
+		q.Since, q.Until, q.Recipient, from, id, q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[mail.TraceHit])
+}
