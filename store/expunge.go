@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"postroom/internal/mail"
+)
+
+// sqlExpunge moves messages that have all the flags $5 into expunged.
+const sqlExpunge = `WITH st AS MATERIALIZED (
+		SELECT s.highestmodseq + 1 AS modseq FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+	), gone AS (
+		DELETE FROM mailbox_messages m USING unnest($3::bigint[], $4::bigint[]) AS r(lo, hi)
+		WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.lo AND r.hi AND m.flags & $5::smallint = $5
+		RETURNING m.uid, m.message_id, m.flags, m.keywords, m.received_at, m.saved_at, m.size
+	), held AS (
+		INSERT INTO expunged (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size, expunged_at)
+		SELECT $1, $2, uid, message_id, st.modseq, flags, keywords, received_at, saved_at, size, statement_timestamp() FROM gone, st
+	), d AS (` + sqlSums + ` FROM gone
+	), counted AS (
+		UPDATE mailbox_state s SET highestmodseq = s.highestmodseq + 1, messages = s.messages - d.n, unseen = s.unseen - d.unseen,
+			deleted = s.deleted - d.deleted, bytes = s.bytes - d.bytes, deleted_bytes = s.deleted_bytes - d.deleted_bytes
+		FROM d WHERE s.account_id = $1 AND s.mailbox_id = $2 AND d.n > 0
+	), logged AS (
+		INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids)
+		SELECT $1, $2, st.modseq, 'x', d.uids FROM st, d WHERE d.n > 0
+	), used AS (
+		UPDATE account_usage u SET live_bytes = u.live_bytes - d.bytes, held_bytes = u.held_bytes + d.bytes, messages = u.messages - d.n
+		FROM d WHERE u.account_id = $1 AND d.n > 0
+	)
+	SELECT st.modseq, d.uids FROM st, d WHERE d.n > 0`
+
+// sqlSums are what counters need to know of a set of mailbox_messages rows.
+const sqlSums = `SELECT count(*) AS n, range_agg(int8range(uid, uid + 1)) AS uids, coalesce(sum(size), 0) AS bytes,
+	count(*) FILTER (WHERE flags & 1 = 0) AS unseen, count(*) FILTER (WHERE flags & 8 <> 0) AS deleted,
+	coalesce(sum(size) FILTER (WHERE flags & 8 <> 0), 0) AS deleted_bytes`
+
+// Expunge removes the messages with \Deleted, of uids or of all (nil), in
+// slices of a transaction each. They stay readable for the restore window. On
+// an error the result holds what was removed before. CodeNotFound: no such
+// mailbox.
+func (s *Store) Expunge(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, uids *mail.UIDSet) (mail.ExpungeResult, error) {
+	if uids != nil {
+		return s.expunge(ctx, acct, mbox, *uids, mail.FlagDeleted)
+	}
+	states, err := s.States(ctx, acct, []mail.MailboxID{mbox})
+	if err != nil {
+		return mail.ExpungeResult{}, err
+	}
+	st, ok := states[mbox]
+	switch {
+	case !ok:
+		return mail.ExpungeResult{}, noMailbox()
+	case st.Deleted == 0:
+		return mail.ExpungeResult{}, nil
+	case st.Deleted <= sliceRows:
+		return s.expungeSlices(ctx, acct, mbox, []mail.UIDSet{everyUID}, mail.FlagDeleted)
+	}
+	return s.expunge(ctx, acct, mbox, everyUID, mail.FlagDeleted)
+}
+
+// expunge removes the messages of a set that have all the flags.
+func (s *Store) expunge(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, set mail.UIDSet, flags mail.Flags) (mail.ExpungeResult, error) {
+	slices, err := s.slices(ctx, acct, mbox, set, flags)
+	if err != nil {
+		return mail.ExpungeResult{}, err
+	}
+	return s.expungeSlices(ctx, acct, mbox, slices, flags)
+}
+
+func (s *Store) expungeSlices(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, slices []mail.UIDSet, flags mail.Flags) (mail.ExpungeResult, error) {
+	var res mail.ExpungeResult
+	for _, set := range slices {
+		lo, hi := bounds(set)
+		var found []mail.MailboxID
+		var modseq mail.ModSeq
+		var gone multirange
+		err := s.pinned(ctx, func(b *pgx.Batch) {
+			modseq, gone = 0, nil
+			queueLock(b, acct, &found, mbox)
+			b.Queue(sqlExpunge, acct, mbox, lo, hi, int16(flags)).Query(func(rows pgx.Rows) error {
+				_, err := pgx.ForEachRow(rows, []any{&modseq, &gone}, func() error { return nil })
+				return err
+			})
+		})
+		if err == nil && len(found) == 0 {
+			err = noMailbox()
+		}
+		if err != nil {
+			return res, err
+		}
+		if modseq > 0 {
+			res.ModSeq = modseq
+			appendSet(&res.UIDs, fromMultirange(gone))
+			s.changed(acct, mbox, modseq)
+		}
+	}
+	return res, nil
+}
+
+// appendSet adds ranges that lie at or above those of set.
+func appendSet(set *mail.UIDSet, more mail.UIDSet) {
+	for _, r := range more {
+		set.AddRange(r.Lo, r.Hi)
+	}
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"postroom/internal/mail"
+)
+
+const (
+	// maxKeywords bounds the keywords of an account: every one of them may
+	// stand in each FLAGS response.
+	maxKeywords = 500
+	// maxKeywordOctets bounds one keyword.
+	maxKeywordOctets = 128
+)
+
+// Keywords gives the names of an account's keywords: the index is the number
+// that MessageFlags.Keywords holds. Names are never taken away, so what a
+// caller has read stays right.
+func (s *Store) Keywords(ctx context.Context, acct mail.AccountID) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id, name FROM keywords WHERE account_id = $1 ORDER BY id`, acct)
+	if err != nil {
+		return nil, dbError(err)
+	}
+	var names []string
+	var id int
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		for len(names) < id {
+			names = append(names, "")
+		}
+		names = append(names, name)
+		return nil
+	})
+	return names, dbError(err)
+}
+
+// knownKeywords gives the numbers of the names that have one, ascending.
+func (s *Store) knownKeywords(ctx context.Context, acct mail.AccountID, names []string) ([]int16, error) {
+	if len(names) == 0 {
+		return []int16{}, nil
+	}
+	rows, err := s.pool.Query(ctx, `SELECT id FROM keywords
+		WHERE account_id = $1 AND lower(name) = ANY($2) ORDER BY id`, acct, lowered(names))
+	if err != nil {
+		return nil, dbError(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int16])
+	return ids, dbError(err)
+}
+
+// keywordIDs gives the numbers of keywords, ascending, and numbers new ones in
+// a transaction of its own: a number that is used by no message does no harm,
+// and the account's lock is not held with a mailbox's. CodeInvalid for what is
+// no flag-keyword, CodeTooMany above the limit.
+func (s *Store) keywordIDs(ctx context.Context, acct mail.AccountID, names []string) ([]int16, error) {
+	for _, n := range names {
+		if !validKeyword(n) {
+			return nil, mail.Errorf(mail.CodeInvalid, "not a keyword")
+		}
+	}
+	distinct := lowered(names)
+	slices.Sort(distinct)
+	distinct = slices.Compact(distinct)
+	ids, err := s.knownKeywords(ctx, acct, distinct)
+	if err != nil || len(ids) == len(distinct) {
+		return ids, err
+	}
+	if err := s.addKeywords(ctx, acct, names); err != nil {
+		return nil, err
+	}
+	return s.knownKeywords(ctx, acct, distinct)
+}
+
+func (s *Store) addKeywords(ctx context.Context, acct mail.AccountID, names []string) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := lockNames(ctx, tx, acct); err != nil {
+			return err
+		}
+		var next int
+		err := tx.QueryRow(ctx, `WITH fresh AS (
+				SELECT DISTINCT ON (lower(n.name)) n.name, n.place FROM unnest($2::text[]) WITH ORDINALITY AS n(name, place)
+				WHERE NOT EXISTS (SELECT FROM keywords k WHERE k.account_id = $1 AND lower(k.name) = lower(n.name))
+				ORDER BY lower(n.name), n.place
+			), last AS (SELECT coalesce(max(id), -1) AS id FROM keywords WHERE account_id = $1
+			), made AS (
+				INSERT INTO keywords (account_id, id, name)
+				SELECT $1, last.id + row_number() OVER (ORDER BY fresh.place), fresh.name FROM fresh, last RETURNING id
+			)
+			SELECT coalesce((SELECT max(id) FROM made), 0) + 1`, acct, names).Scan(&next)
+		if err == nil && next > maxKeywords {
+			return mail.Errorf(mail.CodeTooMany, "an account has at most %d keywords", maxKeywords)
+		}
+		return err
+	})
+}
+
+// validKeyword tells a flag-keyword: an atom (RFC 9051 §9).
+func validKeyword(name string) bool {
+	if name == "" || len(name) > maxKeywordOctets {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`(){%*"\]`, r)
+	})
+}
+
+// lowered folds ASCII, as lower() does in the database's C collation.
+func lowered(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = strings.ToLower(n)
+	}
+	return out
+}

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"postroom/internal/mail"
+)
+
+const selectMailboxes = `SELECT m.account_id, m.id, m.name, m.uidvalidity, m.special_use, sub.name IS NOT NULL
+	FROM mailboxes m LEFT JOIN subscriptions sub ON sub.account_id = m.account_id AND sub.name = m.name`
+
+func mailboxFields(m *mail.Mailbox) []any {
+	return []any{&m.Account, &m.ID, &m.Name, &m.UIDValidity, &m.SpecialUse, &m.Subscribed}
+}
+
+// Mailboxes lists the mailboxes of an account by name, INBOX first. A name
+// that is only a level above others ("a" of "a/b" after a DELETE of "a") has
+// no row: LIST shows it as \NonExistent.
+func (s *Store) Mailboxes(ctx context.Context, acct mail.AccountID) ([]mail.Mailbox, error) {
+	rows, err := s.pool.Query(ctx, selectMailboxes+`
+		WHERE m.account_id = $1 ORDER BY m.name <> 'INBOX', m.name`, acct)
+	if err != nil {
+		return nil, dbError(err)
+	}
+	out, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (m mail.Mailbox, err error) {
+		err = r.Scan(mailboxFields(&m)...)
+		return m, err
+	})
+	return out, dbError(err)
+}
+
+// MailboxByName finds a mailbox and its counters, in one round trip.
+// CodeNotFound when there is none of that name.
+func (s *Store) MailboxByName(ctx context.Context, acct mail.AccountID, name string) (mail.Mailbox, mail.MailboxState, error) {
+	var m mail.Mailbox
+	var st mail.MailboxState
+	name, err := mailboxName(name)
+	if err != nil {
+		return m, st, noMailbox()
+	}
+	err = s.pool.QueryRow(ctx, `SELECT m.account_id, m.id, m.name, m.uidvalidity, m.special_use,
+			EXISTS (SELECT FROM subscriptions sub WHERE sub.account_id = m.account_id AND sub.name = m.name), `+stateColumns+`
+		FROM mailboxes m JOIN mailbox_state s ON s.account_id = m.account_id AND s.mailbox_id = m.id
+		WHERE m.account_id = $1 AND m.name = $2`, acct, name).
+		Scan(append(mailboxFields(&m), stateFields(&st)...)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return m, st, noMailbox()
+	}
+	return m, st, dbError(err)
+}

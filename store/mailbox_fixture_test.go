@@ -1,0 +1,152 @@
+package store_test
+
+import (
+	"testing"
+
+	"postroom/internal/mail"
+	"postroom/store"
+	"postroom/store/storetest"
+)
+
+// box is an account with a store, for tests of mailboxes.
+type box struct {
+	t     testing.TB
+	s     *store.Store
+	acct  mail.AccountID
+	inbox mail.MailboxID
+}
+
+func newBox(t testing.TB) *box {
+	t.Helper()
+	s := storetest.New(t)
+	acct := storetest.Account(t, s, "alice@example.test")
+	return &box{t, s, acct, storetest.Inbox(t, s, acct)}
+}
+
+func (b *box) exec(sql string, args ...any) {
+	b.t.Helper()
+	if err := b.s.ExecForTest(b.t.Context(), sql, args...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// fill puts n messages of 100 + i octets into a mailbox as one delivery would,
+// without its octets.
+func (b *box) fill(mbox mail.MailboxID, n int) {
+	b.t.Helper()
+	first := b.s.NewID()
+	for range n { // the ids after first are ours
+		b.s.NewID()
+	}
+	b.exec(`WITH st AS (
+			UPDATE mailbox_state SET uidnext = uidnext + $3, highestmodseq = highestmodseq + 1, messages = messages + $3,
+				unseen = unseen + $3, bytes = bytes + 100 * $3::bigint + $3::bigint * ($3 + 1) / 2
+			WHERE account_id = $1 AND mailbox_id = $2 RETURNING uidnext - $3 AS first, highestmodseq
+		), g AS (
+			INSERT INTO messages (account_id, id, blob_id, prefix, size, header_size, fields, envelope, bodystructure, parts,
+				preview, thread_id, message_id, sent_at, trace_id)
+			SELECT $1, $4::bigint + i, $4::bigint + i, 'P', 100 + i, 50, convert_to('Subject: ' || i || E'\r\n', 'UTF8'),
+				convert_to('(envelope ' || i || repeat('e', 400) || ')', 'UTF8'), convert_to('(body ' || i || repeat('b', 300) || ')', 'UTF8'),
+				'\x01', 'hello ' || i, $4::bigint + i, '<' || i || '@x>', now(), 0 FROM generate_series(1, $3::int) i
+		), m AS (
+			INSERT INTO mailbox_messages (account_id, mailbox_id, uid, message_id, modseq, flags, received_at, saved_at, size)
+			SELECT $1, $2, st.first + i - 1, $4::bigint + i, st.highestmodseq, 0, '2024-05-06 07:08:09+00', now(), 100 + i
+			FROM st, generate_series(1, $3::int) i
+		), l AS (
+			INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids)
+			SELECT $1, $2, highestmodseq, 'a', int8multirange(int8range(first, first + $3)) FROM st
+		)
+		UPDATE account_usage SET live_bytes = live_bytes + 100 * $3::bigint + $3::bigint * ($3 + 1) / 2, messages = messages + $3
+		WHERE account_id = $1`, int64(b.acct), int64(mbox), int64(n), first)
+}
+
+// mailbox makes a mailbox and gives its id.
+func (b *box) mailbox(name string) mail.MailboxID {
+	b.t.Helper()
+	m, err := b.s.CreateMailbox(b.t.Context(), b.acct, name, "")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return m.ID
+}
+
+func (b *box) load(mbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState) {
+	b.t.Helper()
+	rows, st, err := b.s.LoadMailbox(b.t.Context(), b.acct, mbox)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return rows, st
+}
+
+func (b *box) uids(mbox mail.MailboxID) string {
+	rows, _ := b.load(mbox)
+	return uidsOf(rows).String()
+}
+
+func uidsOf(rows []mail.MessageFlags) mail.UIDSet {
+	var set mail.UIDSet
+	for _, r := range rows {
+		set.Append(r.UID)
+	}
+	return set
+}
+
+func (b *box) store(a mail.StoreArgs) mail.StoreResult {
+	b.t.Helper()
+	a.Account = b.acct
+	if a.Mailbox == 0 {
+		a.Mailbox = b.inbox
+	}
+	r, err := b.s.StoreFlags(b.t.Context(), a)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+func (b *box) code(err error, want mail.Code) {
+	b.t.Helper()
+	if err == nil || mail.CodeOf(err) != want {
+		b.t.Errorf("got error %v, want code %d", err, want)
+	}
+}
+
+// check compares every counter of the database with the rows it counts, and
+// the change log with the modseqs of the rows.
+func (b *box) check() {
+	b.t.Helper()
+	for what, sql := range map[string]string{
+		"mailbox_state": `SELECT count(*) FROM mailbox_state s LEFT JOIN LATERAL (
+				SELECT count(*) AS n, count(*) FILTER (WHERE flags & 1 = 0) AS unseen, count(*) FILTER (WHERE flags & 8 <> 0) AS deleted,
+					coalesce(sum(size), 0) AS bytes, coalesce(sum(size) FILTER (WHERE flags & 8 <> 0), 0) AS deleted_bytes,
+					coalesce(max(uid), 0) AS uid, coalesce(max(modseq), 0) AS modseq
+				FROM mailbox_messages m WHERE m.account_id = s.account_id AND m.mailbox_id = s.mailbox_id) c ON true
+			WHERE (s.messages, s.unseen, s.deleted, s.bytes, s.deleted_bytes) IS DISTINCT FROM (c.n, c.unseen, c.deleted, c.bytes, c.deleted_bytes)
+				OR c.uid >= s.uidnext OR c.modseq > s.highestmodseq`,
+		"account_usage": `SELECT count(*) FROM account_usage u WHERE (u.live_bytes, u.messages, u.held_bytes) IS DISTINCT FROM (
+				(SELECT coalesce(sum(size), 0)::bigint FROM mailbox_messages m WHERE m.account_id = u.account_id),
+				(SELECT count(*) FROM mailbox_messages m WHERE m.account_id = u.account_id),
+				(SELECT coalesce(sum(size), 0)::bigint FROM expunged e WHERE e.account_id = u.account_id AND NOT e.moved))`,
+		"a UID that is live and expunged": `SELECT count(*) FROM mailbox_messages JOIN expunged USING (account_id, mailbox_id, uid)`,
+		"a modseq without its change": `SELECT count(*) FROM mailbox_messages m WHERE NOT EXISTS (SELECT FROM mailbox_changes c
+				WHERE c.account_id = m.account_id AND c.mailbox_id = m.mailbox_id AND c.modseq = m.modseq AND c.kind <> 'x' AND c.uids @> m.uid)`,
+		"an expunge without its change": `SELECT count(*) FROM expunged m JOIN mailbox_state USING (account_id, mailbox_id)
+			WHERE NOT EXISTS (SELECT FROM mailbox_changes c
+				WHERE c.account_id = m.account_id AND c.mailbox_id = m.mailbox_id AND c.modseq = m.modseq AND c.kind = 'x' AND c.uids @> m.uid)`,
+		"a change above highestmodseq": `SELECT count(*) FROM mailbox_changes c JOIN mailbox_state s USING (account_id, mailbox_id)
+			WHERE c.modseq > s.highestmodseq`,
+		"a mailbox without state": `SELECT count(*) FROM mailboxes m FULL JOIN mailbox_state s
+			ON s.account_id = m.account_id AND s.mailbox_id = m.id WHERE m.id IS NULL OR s.mailbox_id IS NULL`,
+		"an expunged message without content": `SELECT count(*) FROM expunged e WHERE NOT EXISTS (
+				SELECT FROM messages g WHERE g.account_id = e.account_id AND g.id = e.message_id)`,
+	} {
+		var n int
+		if err := b.s.QueryForTest(b.t.Context(), []any{&n}, sql); err != nil {
+			b.t.Fatal(what, err)
+		}
+		if n != 0 {
+			b.t.Errorf("wrong: %s, %d times", what, n)
+		}
+	}
+}
