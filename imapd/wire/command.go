@@ -15,7 +15,7 @@ import (
 // the stream is over. The slice is valid until the next call.
 func (in *Input) ReadCommand(streams func(prefix []byte) bool) ([]byte, error) {
 	in.cmd = in.cmd[:0]
-	in.pending, in.rest = nil, 0
+	in.pending, in.rest, in.open = nil, 0, false
 	err := in.assemble(streams)
 	return in.cmd, err
 }
@@ -118,7 +118,7 @@ func (in *Input) Open() error {
 			return err
 		}
 	}
-	in.rest = lit.Size
+	in.rest, in.open = lit.Size, true
 	return nil
 }
 
@@ -142,7 +142,7 @@ func (in *Input) ReadMore() ([]byte, error) {
 	if in.pending != nil || in.rest != 0 {
 		return nil, ErrFrame
 	}
-	in.cmd = in.cmd[:0]
+	in.cmd, in.open = in.cmd[:0], false
 	l, err := in.readLine(in.Limit)
 	if err != nil {
 		return nil, err
@@ -167,8 +167,7 @@ func (in *Input) ReadMore() ([]byte, error) {
 // comes anyway is dropped, at most limit octets in all; beyond, ErrFrame.
 func (in *Input) Finish(limit int64) error {
 	for skipped := int64(0); ; {
-		n := in.rest
-		open := n > 0
+		n, open := in.rest, in.open
 		if lit := in.pending; lit != nil {
 			in.pending = nil
 			if !lit.NonSync {

@@ -51,6 +51,7 @@ type Input struct {
 	cmd     []byte
 	pending *Literal // announced, octets unread
 	rest    int64    // octets of the open literal still unread
+	open    bool     // a literal was begun; its line goes on behind it
 }
 
 // NewInput frames what src gives.

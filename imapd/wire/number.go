@@ -41,3 +41,10 @@ func (d *Decoder) NZNumber() uint32 {
 	}
 	return n
 }
+
+// Base64 parses the octets of a Base64 text, or "=".
+func (d *Decoder) Base64() string {
+	return d.nonEmpty(d.while(func(c byte) bool {
+		return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '+' || c == '/' || c == '='
+	}), "Base64")
+}
