@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"postroom/e2e/client"
 	"postroom/e2e/testbed"
@@ -130,7 +131,11 @@ func read(t *testing.T, c *client.IMAP, box string) []string {
 		}
 		_, date, _ := strings.Cut(l.Text, `INTERNALDATE "`)
 		date, _, _ = strings.Cut(date, `"`)
-		out = append(out, fmt.Sprintf("%v %s %q", flags, strings.TrimSpace(date), l.Literals[0]))
+		at, err := time.Parse("2-Jan-2006 15:04:05 -0700", strings.TrimSpace(date))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprintf("%v %s %q", flags, at.UTC(), l.Literals[0]))
 	}
 	slices.Sort(out)
 	return out
