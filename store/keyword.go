@@ -10,16 +10,11 @@ import (
 	"postroom/internal/mail"
 )
 
-const (
-	// maxKeywords bounds the keywords of an account: every one of them may
-	// stand in each FLAGS response.
-	maxKeywords = 500
-	// maxKeywordOctets bounds one keyword.
-	maxKeywordOctets = 128
-)
+// keywordOctets bounds one keyword.
+const keywordOctets = 128
 
 // Keywords gives the names of an account's keywords: the index is the number
-// that MessageFlags.Keywords holds. Names are never taken away, so what a
+// that MessageFlags.Keywords holds; number 0 is never given. Names are never taken away, so what a
 // caller has read stays right.
 func (s *Store) Keywords(ctx context.Context, acct mail.AccountID) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `SELECT id, name FROM keywords WHERE account_id = $1 ORDER BY id`, acct)
@@ -53,10 +48,10 @@ func (s *Store) knownKeywords(ctx context.Context, acct mail.AccountID, names []
 	return ids, dbError(err)
 }
 
-// keywordIDs gives the numbers of keywords, ascending, and numbers new ones in
-// a transaction of its own: a number that is used by no message does no harm,
-// and the account's lock is not held with a mailbox's. CodeInvalid for what is
-// no flag-keyword, CodeTooMany above the limit.
+// keywordIDs gives the numbers of keywords, ascending, and numbers new ones
+// before the transaction that uses them: a number that is used by no message
+// does no harm. CodeInvalid for what is no flag-keyword, CodeTooMany above the
+// limit.
 func (s *Store) keywordIDs(ctx context.Context, acct mail.AccountID, names []string) ([]int16, error) {
 	for _, n := range names {
 		if !validKeyword(n) {
@@ -66,42 +61,22 @@ func (s *Store) keywordIDs(ctx context.Context, acct mail.AccountID, names []str
 	distinct := lowered(names)
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
-	ids, err := s.knownKeywords(ctx, acct, distinct)
-	if err != nil || len(ids) == len(distinct) {
-		return ids, err
-	}
-	if err := s.addKeywords(ctx, acct, names); err != nil {
-		return nil, err
-	}
-	return s.knownKeywords(ctx, acct, distinct)
-}
-
-func (s *Store) addKeywords(ctx context.Context, acct mail.AccountID, names []string) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := lockNames(ctx, tx, acct); err != nil {
-			return err
+	// Another session may take a number first: then there is one more to go.
+	for range 5 {
+		ids, err := s.knownKeywords(ctx, acct, distinct)
+		if err != nil || len(ids) == len(distinct) {
+			return ids, err
 		}
-		var next int
-		err := tx.QueryRow(ctx, `WITH fresh AS (
-				SELECT DISTINCT ON (lower(n.name)) n.name, n.place FROM unnest($2::text[]) WITH ORDINALITY AS n(name, place)
-				WHERE NOT EXISTS (SELECT FROM keywords k WHERE k.account_id = $1 AND lower(k.name) = lower(n.name))
-				ORDER BY lower(n.name), n.place
-			), last AS (SELECT coalesce(max(id), -1) AS id FROM keywords WHERE account_id = $1
-			), made AS (
-				INSERT INTO keywords (account_id, id, name)
-				SELECT $1, last.id + row_number() OVER (ORDER BY fresh.place), fresh.name FROM fresh, last RETURNING id
-			)
-			SELECT coalesce((SELECT max(id) FROM made), 0) + 1`, acct, names).Scan(&next)
-		if err == nil && next > maxKeywords {
-			return mail.Errorf(mail.CodeTooMany, "an account has at most %d keywords", maxKeywords)
+		if err := s.lane.names.number(ctx, acct, names); err != nil {
+			return nil, err
 		}
-		return err
-	})
+	}
+	return nil, mail.Errorf(mail.CodeTooMany, "an account has at most %d keywords", keywordsMax)
 }
 
 // validKeyword tells a flag-keyword: an atom (RFC 9051 §9).
 func validKeyword(name string) bool {
-	if name == "" || len(name) > maxKeywordOctets {
+	if name == "" || len(name) > keywordOctets {
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {

@@ -48,6 +48,10 @@ func (b *box) fill(mbox mail.MailboxID, n int) {
 			SELECT $1, $4::bigint + i, $4::bigint + i, 'P', 100 + i, 50, convert_to('Subject: ' || i || E'\r\n', 'UTF8'),
 				convert_to('(envelope ' || i || repeat('e', 400) || ')', 'UTF8'), convert_to('(body ' || i || repeat('b', 300) || ')', 'UTF8'),
 				'\x01', 'hello ' || i, $4::bigint + i, '<' || i || '@x>', now(), 0 FROM generate_series(1, $3::int) i
+		), r AS (
+			INSERT INTO blob_refs (blob_id, account_id, holder) SELECT $4::bigint + i, $1, $4::bigint + i FROM generate_series(1, $3::int) i
+		), o AS (
+			INSERT INTO blobs (blob_id, chunk, data) SELECT $4::bigint + i, 0, '' FROM generate_series(1, $3::int) i
 		), m AS (
 			INSERT INTO mailbox_messages (account_id, mailbox_id, uid, message_id, modseq, flags, received_at, saved_at, size)
 			SELECT $1, $2, st.first + i - 1, $4::bigint + i, st.highestmodseq, 0, '2024-05-06 07:08:09+00', now(), 100 + i
@@ -112,34 +116,19 @@ func (b *box) code(err error, want mail.Code) {
 	}
 }
 
-// check compares every counter of the database with the rows it counts, and
-// the change log with the modseqs of the rows.
+// check compares counters with counted rows, and the change log with the
+// modseqs of the rows.
 func (b *box) check() {
 	b.t.Helper()
+	if err := storetest.CheckInvariants(b.t.Context(), b.s); err != nil {
+		b.t.Error(err)
+	}
 	for what, sql := range map[string]string{
-		"mailbox_state": `SELECT count(*) FROM mailbox_state s LEFT JOIN LATERAL (
-				SELECT count(*) AS n, count(*) FILTER (WHERE flags & 1 = 0) AS unseen, count(*) FILTER (WHERE flags & 8 <> 0) AS deleted,
-					coalesce(sum(size), 0) AS bytes, coalesce(sum(size) FILTER (WHERE flags & 8 <> 0), 0) AS deleted_bytes,
-					coalesce(max(uid), 0) AS uid, coalesce(max(modseq), 0) AS modseq
-				FROM mailbox_messages m WHERE m.account_id = s.account_id AND m.mailbox_id = s.mailbox_id) c ON true
-			WHERE (s.messages, s.unseen, s.deleted, s.bytes, s.deleted_bytes) IS DISTINCT FROM (c.n, c.unseen, c.deleted, c.bytes, c.deleted_bytes)
-				OR c.uid >= s.uidnext OR c.modseq > s.highestmodseq`,
-		"account_usage": `SELECT count(*) FROM account_usage u WHERE (u.live_bytes, u.messages, u.held_bytes) IS DISTINCT FROM (
-				(SELECT coalesce(sum(size), 0)::bigint FROM mailbox_messages m WHERE m.account_id = u.account_id),
-				(SELECT count(*) FROM mailbox_messages m WHERE m.account_id = u.account_id),
-				(SELECT coalesce(sum(size), 0)::bigint FROM expunged e WHERE e.account_id = u.account_id AND NOT e.moved))`,
-		"a UID that is live and expunged": `SELECT count(*) FROM mailbox_messages JOIN expunged USING (account_id, mailbox_id, uid)`,
 		"a modseq without its change": `SELECT count(*) FROM mailbox_messages m WHERE NOT EXISTS (SELECT FROM mailbox_changes c
 				WHERE c.account_id = m.account_id AND c.mailbox_id = m.mailbox_id AND c.modseq = m.modseq AND c.kind <> 'x' AND c.uids @> m.uid)`,
 		"an expunge without its change": `SELECT count(*) FROM expunged m JOIN mailbox_state USING (account_id, mailbox_id)
 			WHERE NOT EXISTS (SELECT FROM mailbox_changes c
 				WHERE c.account_id = m.account_id AND c.mailbox_id = m.mailbox_id AND c.modseq = m.modseq AND c.kind = 'x' AND c.uids @> m.uid)`,
-		"a change above highestmodseq": `SELECT count(*) FROM mailbox_changes c JOIN mailbox_state s USING (account_id, mailbox_id)
-			WHERE c.modseq > s.highestmodseq`,
-		"a mailbox without state": `SELECT count(*) FROM mailboxes m FULL JOIN mailbox_state s
-			ON s.account_id = m.account_id AND s.mailbox_id = m.id WHERE m.id IS NULL OR s.mailbox_id IS NULL`,
-		"an expunged message without content": `SELECT count(*) FROM expunged e WHERE NOT EXISTS (
-				SELECT FROM messages g WHERE g.account_id = e.account_id AND g.id = e.message_id)`,
 	} {
 		var n int
 		if err := b.s.QueryForTest(b.t.Context(), []any{&n}, sql); err != nil {
