@@ -85,14 +85,17 @@ func Candidates(path, env string) []*Key {
 }
 
 // WriteNext puts a new key beside the current one, synced to disk, before the
-// database is re-sealed. From then on either key can be found again.
+// database is re-sealed. From then on either key can be found again. The error
+// is fs.ErrExist when a rotation is under way, or was cut short: the key that
+// stands there may be the one the database names.
 func WriteNext(path string, next *Key) error {
 	tmp, err := writeTemp(path, next)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, path+nextSuffix); err != nil {
-		return errors.Join(err, os.Remove(tmp))
+	defer os.Remove(tmp)
+	if err := os.Link(tmp, path+nextSuffix); err != nil {
+		return err
 	}
 	return syncDir(path)
 }

@@ -158,6 +158,9 @@ func TestRotationSurvivesACrash(t *testing.T) {
 
 	path = fresh()
 	must(WriteNext(path, next))
+	if err := WriteNext(path, newKey(t)); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second rotation took the place of the first: %v", err)
+	}
 	must(DropNext(path))
 	must(DropNext(path))
 	if find(path, next) || !find(path, old) {
