@@ -160,6 +160,9 @@ func (a *Admin) rotationKeys(ctx context.Context, args RotateArgs) (now, next *s
 		}
 	}
 	switch {
+	case bound == nil:
+		return nil, nil, &mail.Error{Code: mail.CodeConflict, Text: "no master key is bound to this database yet",
+			Hint: "start postroom serve once: it makes and binds the key"}
 	case args.Lost && now != nil:
 		return nil, nil, &mail.Error{Code: mail.CodeConflict, Text: "the master key is not lost",
 			Hint: "rotate it instead: postroom key rotate"}
