@@ -14,6 +14,10 @@ import (
 	"postroom/internal/mail"
 )
 
+// Delivered is the kind of a DSN that tells of a message filed here, when
+// success was asked for (RFC 3464 §2.3.3).
+const Delivered mail.DSNKind = "delivered"
+
 // Report is one DSN: one message, one kind, its recipients.
 type Report struct {
 	Kind     mail.DSNKind
@@ -104,6 +108,8 @@ func (r *Report) subject() string {
 		return "Your message is delayed and still being tried"
 	case mail.DSNSuccess:
 		return "Your message was passed on"
+	case Delivered:
+		return "Your message was delivered"
 	}
 	return "Your message could not be delivered"
 }

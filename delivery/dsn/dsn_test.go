@@ -50,7 +50,8 @@ func reports() map[string]*dsn.Report {
 	return map[string]*dsn.Report{
 		"failure": report(mail.DSNFailure, rcpt("bob", "example.test", unknown)),
 		"full":    full, "global": idn, "idn-domain": domainOnly, "expired": expired, "long": long,
-		"delay": report(mail.DSNDelay, rcpt("bob", "example.test", mail.RemoteReply{Code: 450, Status: "4.2.0", Text: "greylisted", Remote: "mx.example.test [192.0.2.1]"})),
+		"delivered": report(dsn.Delivered, rcpt("bob", "example.test", mail.RemoteReply{Status: "2.0.0"})),
+		"delay":     report(mail.DSNDelay, rcpt("bob", "example.test", mail.RemoteReply{Code: 450, Status: "4.2.0", Text: "greylisted", Remote: "mx.example.test [192.0.2.1]"})),
 		"relayed": report(mail.DSNSuccess, dsn.Recipient{Address: mail.Address{Local: "bob", Domain: "example.test"}, ORcpt: "rfc822;bob@example.test",
 			Reply: mail.RemoteReply{Code: 250, Status: "2.0.0", Text: "queued", Remote: "mx.example.test [192.0.2.1]"}}),
 	}

@@ -37,12 +37,18 @@ func (r *Report) say(b *lines) {
 	case mail.DSNSuccess:
 		b.put("Your message was passed on to the next mail server. That server does not")
 		b.put("report further, so you may hear nothing more.")
+	case Delivered:
+		b.put("Your message was delivered.")
 	default:
 		b.put("Your message could not be delivered and will not be tried again.")
 	}
 	for _, rc := range r.Recipients {
 		b.put("")
-		b.put("To " + shown(rc.Address) + ":")
+		end := ":"
+		if r.Kind == Delivered {
+			end = "."
+		}
+		b.put("To " + shown(rc.Address) + end)
 		r.sayRecipient(b, rc)
 	}
 	b.put("")

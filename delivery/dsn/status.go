@@ -64,7 +64,7 @@ func (r *Report) statusCode(rc Recipient) string {
 	case rc.Reply.Status != "":
 		return rc.Reply.Status
 	}
-	return map[mail.DSNKind]string{mail.DSNFailure: "5.0.0", mail.DSNDelay: "4.0.0", mail.DSNSuccess: "2.0.0"}[r.Kind]
+	return map[mail.DSNKind]string{mail.DSNFailure: "5.0.0", mail.DSNDelay: "4.0.0", mail.DSNSuccess: "2.0.0", Delivered: "2.0.0"}[r.Kind]
 }
 
 // finalRecipient has the address type utf-8 where the local part needs it
