@@ -170,7 +170,10 @@ func (w *wire) flush() error {
 // socket is what the line reader reads from.
 type socket struct{ w *wire }
 
+// Never io.EOF, which is the end of a body and must not come of a connection
+// that was lost in one.
 var (
+	errGone     = errors.New("connection lost")
 	errStopping = errors.New("server is going down")
 	errTimeout  = errors.New("timeout")
 	errSession  = errors.New("session too long")
@@ -182,7 +185,7 @@ var (
 func (s socket) Read(p []byte) (int, error) {
 	w := s.w
 	if w.ended {
-		return 0, io.EOF
+		return 0, errGone
 	}
 	if err := w.flush(); err != nil {
 		return 0, err
@@ -212,7 +215,7 @@ func (s socket) Read(p []byte) (int, error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return 0, cause
 	}
-	return 0, io.EOF
+	return 0, errGone
 }
 
 // deadline says until when the next octets must come, and what it means when

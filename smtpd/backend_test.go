@@ -1,0 +1,146 @@
+package smtpd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"postroom/internal/auth"
+	"postroom/internal/mail"
+)
+
+// recorder is a Backend that keeps what it gets. example.test is its domain,
+// with alice and bob; full is over quota.
+type recorder struct {
+	mu        sync.Mutex
+	messages  []recorded
+	open      int // messages begun and neither committed nor discarded
+	beginErr  error
+	writeErr  error
+	commitErr error
+	inCommit  chan struct{} // when set: receives at Commit, which then waits for release
+	release   chan struct{}
+}
+
+type recorded struct {
+	env     mail.Envelope
+	session mail.Session
+	octets  string
+}
+
+func (b *recorder) CheckSender(_ context.Context, s *mail.Session, e *mail.Envelope) error {
+	if s.Role == mail.RoleSubmission && e.From.String() != "alice@example.test" {
+		return mail.Errorf(mail.CodeSenderDenied, "not your address")
+	}
+	if e.From.Local == "panic" {
+		panic("a defect in the backend")
+	}
+	return nil
+}
+
+func (b *recorder) CheckRecipient(_ context.Context, s *mail.Session, _ *mail.Envelope, r mail.Recipient) error {
+	a := r.Address
+	switch {
+	case a.Domain != "example.test" && a.Domain != "xn--bcher-kva.example" && a.Domain != "mx.example.test":
+		if s.Role == mail.RoleSubmission {
+			return nil
+		}
+		return mail.Errorf(mail.CodeRelayDenied, "relaying denied")
+	case a.Local == "full":
+		return mail.Errorf(mail.CodeOverQuota, "mailbox full")
+	case a.Local == "down":
+		return mail.Wrap(mail.CodeUnavailable, fmt.Errorf("SELECT 1 failed in /var/lib"), "try again later")
+	case strings.HasPrefix(a.Local, "no"):
+		return mail.Errorf(mail.CodeNoSuchUser, "no such user here")
+	}
+	return nil
+}
+
+func (b *recorder) Begin(_ context.Context, s *mail.Session, e *mail.Envelope) (Message, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.beginErr != nil {
+		return nil, b.beginErr
+	}
+	b.open++
+	env := *e
+	env.Recipients = append([]mail.Recipient(nil), e.Recipients...)
+	return &recording{b: b, r: recorded{env: env, session: *s}}, nil
+}
+
+type recording struct {
+	b    *recorder
+	r    recorded
+	buf  bytes.Buffer
+	done bool
+}
+
+func (m *recording) Write(p []byte) (int, error) {
+	if m.b.writeErr != nil {
+		return 0, m.b.writeErr
+	}
+	return m.buf.Write(p)
+}
+
+func (m *recording) Commit(ctx context.Context) (mail.Delivered, error) {
+	if m.b.inCommit != nil {
+		m.b.inCommit <- struct{}{}
+		select {
+		case <-m.b.release:
+		case <-ctx.Done():
+			return mail.Delivered{}, mail.Wrap(mail.CodeUnavailable, ctx.Err(), "try again later")
+		}
+	}
+	m.b.mu.Lock()
+	defer m.b.mu.Unlock()
+	if m.b.commitErr != nil {
+		return mail.Delivered{}, m.b.commitErr
+	}
+	m.r.octets = m.buf.String()
+	m.b.messages = append(m.b.messages, m.r)
+	m.close()
+	return mail.Delivered{Trace: mail.TraceID(len(m.b.messages))}, nil
+}
+
+func (m *recording) Discard() {
+	m.b.mu.Lock()
+	defer m.b.mu.Unlock()
+	m.close()
+}
+
+func (m *recording) close() {
+	if !m.done {
+		m.done = true
+		m.b.open--
+	}
+}
+
+func (b *recorder) all() []recorded {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]recorded(nil), b.messages...)
+}
+
+func (b *recorder) stillOpen() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open
+}
+
+const secret = "s3cret-password"
+
+// verifier knows alice.
+type verifier struct{}
+
+func (verifier) Verify(_ context.Context, login, password string, _ netip.Addr) (auth.Identity, error) {
+	switch {
+	case login == "busy@example.test":
+		return auth.Identity{}, mail.Errorf(mail.CodeThrottled, "too many failed log-ins")
+	case login == "alice@example.test" && password == secret:
+		return auth.Identity{Account: 7, Credential: 1, Login: login}, nil
+	}
+	return auth.Identity{}, mail.Errorf(mail.CodeBadCredentials, "authentication failed")
+}
