@@ -104,8 +104,10 @@ func (s *Store) changeAny(ctx context.Context, id mail.AccountID, f func(tx pgx.
 		if err := f(tx, now); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE accounts SET change_seq = change_seq + 1 WHERE id = $1`, id)
-		return err
+		if _, err := tx.Exec(ctx, `UPDATE accounts SET change_seq = change_seq + 1 WHERE id = $1`, id); err != nil {
+			return err
+		}
+		return s.notifyTx(ctx, tx, wordAccount(id))
 	})
 	if err == nil {
 		s.accountChanged(id)

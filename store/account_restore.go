@@ -110,7 +110,7 @@ func (s *Store) beginRemoval(ctx context.Context, id mail.AccountID, before time
 				return err
 			}
 		}
-		return nil
+		return s.notifyTx(ctx, tx, wordAccount(id))
 	})
 	if err == nil && !gone {
 		s.accountChanged(id)

@@ -73,7 +73,7 @@ func addressTaken(ctx context.Context, tx pgx.Tx, domain mail.DomainID, a mail.A
 		e.Text = address.Display(a) + " is an alias already"
 	case deleted:
 		e.Text = address.Display(a) + " belongs to a deleted account in its restore window"
-		e.Hint = "bring it back with postroom account undelete, or remove it for good with postroom purge --deleted-accounts"
+		e.Hint = "bring it back with postroom account undelete, or remove it for good with postroom purge"
 	}
 	return e
 }

@@ -137,7 +137,7 @@ func domainUnused(ctx context.Context, tx pgx.Tx, id mail.DomainID, name string)
 	case deleted > 0:
 		return &mail.Error{Code: mail.CodeInUse,
 			Text: fmt.Sprintf("domain %s still has %d deleted accounts in their restore window", shown, deleted),
-			Hint: "wait until the window is over, or remove them for good: postroom purge --deleted-accounts"}
+			Hint: "wait until the window is over, or remove them for good: postroom purge"}
 	case queued > 0:
 		return &mail.Error{Code: mail.CodeInUse, Text: fmt.Sprintf("%d queued messages are from or to domain %s", queued, shown),
 			Hint: "wait until they are delivered, or delete them: postroom queue list"}

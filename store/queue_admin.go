@@ -165,6 +165,11 @@ func (s *Store) actSlice(ctx context.Context, tx pgx.Tx, actor mail.Actor, act q
 	if err := s.writeEvents(ctx, tx, events); err != nil {
 		return 0, 0, 0, err
 	}
+	if act.wakes {
+		if err := s.notifyTx(ctx, tx, wordQueue); err != nil {
+			return 0, 0, 0, err
+		}
+	}
 	if act.drops {
 		if err := dropFinished(ctx, tx, messages); err != nil {
 			return 0, 0, 0, err

@@ -138,15 +138,32 @@ func (s *Store) RenewLeases(ctx context.Context, ids []mail.EntryID, token mail.
 // them. The attempt counts, and after the first such loss the next waits
 // longer each time: a message that kills its worker does not do so in a loop.
 func (s *Store) ReleaseExpired(ctx context.Context) (int, error) {
+	return s.releaseLeases(ctx, `lease_until < now()`)
+}
+
+// ReleaseOrphans does the same for what an earlier process under this node's
+// name had leased, without waiting. It is for the start of a worker, and right
+// only where Config.NodeName names one process at a time; without a name it
+// does nothing.
+func (s *Store) ReleaseOrphans(ctx context.Context) (int, error) {
+	if s.cfg.NodeName == "" {
+		return 0, nil
+	}
+	// A token is an id: the node slot stands in it.
+	return s.releaseLeases(ctx, `((lease_token >> 12) & 1023) IN (SELECT slot FROM nodes WHERE name = $1 AND token <> $2)`,
+		s.cfg.NodeName, s.ids.token)
+}
+
+func (s *Store) releaseLeases(ctx context.Context, which string, args ...any) (int, error) {
 	n := 0
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `WITH expired AS (
-				SELECT id FROM queue_entries WHERE state = 'leased' AND lease_until < now()
+		rows, err := tx.Query(ctx, `WITH lost AS (
+				SELECT id FROM queue_entries WHERE state = 'leased' AND `+which+`
 				ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
 			)
 			UPDATE queue_entries e SET state = 'ready', lease_token = NULL, lease_until = NULL, attempts = attempts + 1,
 				next_attempt_at = now() + least(attempts, 60) * interval '1 minute'
-			FROM expired WHERE e.id = expired.id RETURNING e.queue_message_id, e.recipient`)
+			FROM lost WHERE e.id = lost.id RETURNING e.queue_message_id, e.recipient`, args...)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func delivery(from mail.Address, relay ...mail.Address) *mail.Delivery {
 	body := oneChunk("stored octets")
 	d := &mail.Delivery{Content: body, Summary: mail.Summary{Size: int64(len(body)), HeaderSize: 4},
 		Outbound: mail.Outbound{From: from, Prefix: []byte("Received: here\r\n"), Ret: mail.ReturnFull, EnvID: "env", Body8Bit: true},
-		Events:   []mail.Event{{Kind: mail.EventAccepted, Text: "from=<" + from.String() + "> message-id=<m-" + from.Local + "@x>"}}}
+		Events:   []mail.Event{{Kind: mail.EventAccepted, Text: "from <" + from.String() + ">, 13 octets, message-id <m-" + from.Local + "@x>"}}}
 	for _, a := range relay {
 		d.Relay = append(d.Relay, mail.Recipient{Address: a, Notify: mail.NotifyFailure, ORcpt: "rfc822;" + a.String()})
 	}
@@ -270,6 +270,60 @@ func TestDeadWorkerIsReplaced(t *testing.T) {
 	}
 }
 
+func TestRestartedNodeTakesItsLeasesBack(t *testing.T) {
+	url := storetest.Database(t)
+	named := func(n string) func(*store.Config) { return func(c *store.Config) { c.NodeName = n } }
+	killed, other := storetest.Open(t, url, named("one")), storetest.Open(t, url, named("two"))
+	enqueue(t, killed, "a@example.test", "r@d.example")
+	enqueue(t, killed, "a@example.test", "r@e.example")
+	lease(t, killed, mail.LeaseArgs{Domain: "d.example"})
+	lease(t, other, mail.LeaseArgs{})
+	again := storetest.Open(t, url, named("one"))
+	if n, err := again.ReleaseOrphans(t.Context()); err != nil || n != 1 {
+		t.Fatalf("%d leases taken back, %v; want the one of the killed process", n, err)
+	}
+	if got := lease(t, again, mail.LeaseArgs{}); len(got) != 1 || got[0].Entries[0].Domain != "d.example" {
+		t.Errorf("leased again: %+v", got)
+	}
+	if n, err := other.ReleaseOrphans(t.Context()); err != nil || n != 0 {
+		t.Errorf("a node took its own leases back: %d, %v", n, err)
+	}
+}
+
+// TestCommandReachesTheServer closes the store right after an action, as a
+// command line does: the serving node hears of it.
+func TestCommandReachesTheServer(t *testing.T) {
+	url := storetest.Database(t)
+	ready := make(chan struct{}, 1)
+	server := storetest.Open(t, url, func(c *store.Config) {
+		c.PollEvery = time.Hour
+		c.Hook = func(point string) {
+			if point == "listen:ready" {
+				ready <- struct{}{}
+			}
+		}
+	})
+	<-ready
+	newDomain(t, server, "example.test")
+	id := newAccount(t, server, "alice@example.test")
+	enqueue(t, server, "alice@example.test", "r@d.example")
+	<-server.QueueWake()
+	w := server.WatchAccount(id)
+	defer w.Close()
+	cli := storetest.Open(t, url)
+	must(t, cli.DisableAccount(t.Context(), tester, id))
+	_, _, err := cli.QueueRetry(t.Context(), tester, mail.QueueFilter{})
+	must(t, err)
+	cli.Close()
+	for name, c := range map[string]<-chan struct{}{"session": w.C, "queue": server.QueueWake()} {
+		select {
+		case <-c:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: not woken", name)
+		}
+	}
+}
+
 func TestSettleWithDSN(t *testing.T) {
 	s, ctx := storetest.New(t), t.Context()
 	newDomain(t, s, "example.test")
@@ -446,7 +500,7 @@ func TestFindTraces(t *testing.T) {
 		var got []mail.TraceID
 		for _, h := range hits {
 			got = append(got, h.Trace)
-			if h.Last != mail.EventQueued || !strings.HasPrefix(h.Text, "from=<") {
+			if h.Last != mail.EventQueued || !strings.HasPrefix(h.Text, "from <") {
 				t.Errorf("%s: %+v", name, h)
 			}
 		}

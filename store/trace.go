@@ -14,8 +14,8 @@ import (
 const traceSearchTime = 5 * time.Second
 
 // FindTraces finds messages by recipient, reverse-path or Message-ID, newest
-// first. The reverse-path and Message-ID are looked for in the text of the
-// accepted event, which holds "from=<…>" and "message-id=<…>".
+// first. The reverse-path is looked for in the text of the accepted event,
+// "from <…>", the Message-ID there and among the messages filed here.
 // CodeLimit when the search takes too long: narrow the time.
 func (s *Store) FindTraces(ctx context.Context, q mail.TraceQuery) ([]mail.TraceHit, error) {
 	if q.Recipient == "" && q.Sender == "" && q.MessageID == "" {
@@ -29,10 +29,10 @@ func (s *Store) FindTraces(ctx context.Context, q mail.TraceQuery) ([]mail.Trace
 	}
 	var from, id string
 	if q.Sender != "" {
-		from = "from=<" + strings.Trim(q.Sender, "<>") + ">"
+		from = "from <" + strings.Trim(q.Sender, "<>") + ">"
 	}
 	if q.MessageID != "" {
-		id = "message-id=<" + strings.Trim(q.MessageID, "<>") + ">"
+		id = "<" + strings.Trim(q.MessageID, "<>") + ">"
 	}
 	limited, cancel := context.WithTimeout(ctx, traceSearchTime)
 	defer cancel()
@@ -45,19 +45,20 @@ func (s *Store) FindTraces(ctx context.Context, q mail.TraceQuery) ([]mail.Trace
 }
 
 func (s *Store) findTraces(ctx context.Context, q mail.TraceQuery, from, id string) ([]mail.TraceHit, error) {
-	rows, err := s.pool.Query(ctx, `WITH hits AS (
+	rows, err := s.pool.Query(ctx, `WITH named AS MATERIALIZED (
+			SELECT DISTINCT trace_id FROM messages WHERE $5 <> '' AND message_id = $5 AND trace_id <> 0 LIMIT 10000
+		), accepted AS (
+			SELECT trace_id FROM delivery_events e WHERE at >= $1 AND at < $2 AND kind = 'accepted'
+				AND ($4 = '' OR strpos(lower(text), lower($4)) > 0)
+				AND ($5 = '' OR strpos(text, $5) > 0 OR trace_id IN (SELECT trace_id FROM named))
+		), hits AS (
 			SELECT trace_id, max(at) AS newest FROM delivery_events
-			WHERE at >= $1 AND at < $2
-				AND CASE WHEN $3 <> '' THEN lower(recipient) = lower($3) ELSE kind = 'accepted' END
-				AND ($3 <> '' OR ($4 = '' OR strpos(lower(text), lower($4)) > 0) AND ($5 = '' OR strpos(text, $5) > 0))
-			GROUP BY trace_id
-		), checked AS (
-			SELECT h.* FROM hits h WHERE $3 = '' OR ($4 = '' AND $5 = '') OR EXISTS (
-				SELECT FROM delivery_events e WHERE e.trace_id = h.trace_id AND e.kind = 'accepted'
-				AND ($4 = '' OR strpos(lower(e.text), lower($4)) > 0) AND ($5 = '' OR strpos(e.text, $5) > 0))
-			ORDER BY newest DESC, trace_id DESC LIMIT $6
+			WHERE at >= $1 AND at < $2 AND ($3 = '' OR lower(recipient) = lower($3))
+				AND ($3 <> '' OR kind = 'accepted')
+				AND ($4 = '' AND $5 = '' OR trace_id IN (SELECT trace_id FROM accepted))
+			GROUP BY trace_id ORDER BY newest DESC, trace_id DESC LIMIT $6
 		)
-		SELECT c.trace_id, f.at, l.at, l.kind, f.text FROM checked c
+		SELECT c.trace_id, f.at, l.at, l.kind, f.text FROM hits c
 		CROSS JOIN LATERAL (SELECT at, text FROM delivery_events e WHERE e.trace_id = c.trace_id ORDER BY at, id LIMIT 1) f
 		CROSS JOIN LATERAL (SELECT at, kind FROM delivery_events e WHERE e.trace_id = c.trace_id ORDER BY at DESC, id DESC LIMIT 1) l
 		ORDER BY c.newest DESC, c.trace_id DESC`,

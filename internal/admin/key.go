@@ -42,7 +42,7 @@ func UnlockMasterKey(ctx context.Context, s KeyStore, path, env string, create b
 	return nil, false, &mail.Error{Code: mail.CodeConflict, Err: err,
 		Text: "the master key is missing or cannot be read",
 		Hint: "the database names the key with fingerprint " + hex.EncodeToString(bound) +
-			": put it back as " + path + " or in POSTROOM_MASTER_KEY. If it is lost for good, `postroom key reset` " +
+			": put it back as " + path + " or in POSTROOM_MASTER_KEY. If it is lost for good, `postroom key rotate --lost` " +
 			"makes a new one: DKIM keys and smarthost passwords are lost with it, mail is not"}
 }
 

@@ -66,7 +66,8 @@ func (a *Admin) FindTraces(ctx context.Context, args TraceArgs) ([]TraceHit, err
 		text string
 		to   *string
 	}{{args.Recipient, &q.Recipient}, {args.Sender, &q.Sender}} {
-		if x.text == "" {
+		if x.text == "" || x.text == "<>" {
+			*x.to = x.text
 			continue
 		}
 		m, err := mailAddress(x.text)
