@@ -1,0 +1,87 @@
+package imapd
+
+import (
+	"strconv"
+	"strings"
+)
+
+// feature is something ENABLE switches on, as a bit.
+type feature uint8
+
+const (
+	featureRev2 feature = 1 << iota
+	featureUTF8
+	featureCondstore
+)
+
+// capability is a row of the capability table.
+type capability struct {
+	name string
+	rfc  string // where it stands
+	// states in which it is advertised.
+	states state
+	// when limits it further; nil: always.
+	when func(*session) bool
+	// enable is what ENABLE of this name switches on; 0: it can't be enabled.
+	enable feature
+	// transcripts is the folder of testdata that shows it.
+	transcripts string
+}
+
+// capabilities is THE other table, in the order of the CAPABILITY response.
+var capabilities = []capability{
+	{name: "IMAP4rev1", rfc: "3501", states: anyState, transcripts: "rev1"},
+	{name: "IMAP4rev2", rfc: "9051", states: anyState, enable: featureRev2, transcripts: "rev2"},
+	{name: "LITERAL+", rfc: "7888", states: anyState, transcripts: "literals"},
+	{name: "SASL-IR", rfc: "4959", states: anyState, transcripts: "login"},
+	{name: "ENABLE", rfc: "5161", states: anyState, transcripts: "enable"},
+	{name: "ID", rfc: "2971", states: anyState, transcripts: "id"},
+	{name: "STARTTLS", rfc: "9051", states: beforeLog, when: (*session).canStartTLS, transcripts: "tls"},
+	{name: "LOGINDISABLED", rfc: "9051", states: beforeLog, when: func(s *session) bool { return !s.mayLogin() }, transcripts: "tls"},
+	{name: "AUTH=PLAIN", rfc: "4616", states: beforeLog, when: (*session).mayLogin, transcripts: "login"},
+	{name: "AUTH=LOGIN", rfc: "draft-murchison-sasl-login", states: beforeLog, when: (*session).mayLogin, transcripts: "login"},
+	{name: "NAMESPACE", rfc: "2342", states: loggedIn, transcripts: "namespace"},
+	{name: "IDLE", rfc: "2177", states: loggedIn, transcripts: "idle"},
+	{name: "UIDPLUS", rfc: "4315", states: loggedIn, transcripts: "uidplus"},
+	{name: "MOVE", rfc: "6851", states: loggedIn, transcripts: "move"},
+	{name: "UNSELECT", rfc: "3691", states: loggedIn, transcripts: "unselect"},
+	{name: "CHILDREN", rfc: "3348", states: loggedIn, transcripts: "list"},
+	{name: "LIST-EXTENDED", rfc: "5258", states: loggedIn, transcripts: "list"},
+	{name: "LIST-STATUS", rfc: "5819", states: loggedIn, transcripts: "list"},
+	{name: "SPECIAL-USE", rfc: "6154", states: loggedIn, transcripts: "special-use"},
+	{name: "CREATE-SPECIAL-USE", rfc: "6154", states: loggedIn, transcripts: "special-use"},
+	{name: "STATUS=SIZE", rfc: "8438", states: loggedIn, transcripts: "status"},
+	{name: "ESEARCH", rfc: "4731", states: loggedIn, transcripts: "esearch"},
+	{name: "SEARCHRES", rfc: "5182", states: loggedIn, transcripts: "searchres"},
+	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
+	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
+	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
+	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
+	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
+	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
+	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},
+}
+
+// capabilities gives the atoms that hold now, separated by spaces.
+func (s *session) capabilities() string {
+	var names []string
+	for _, c := range capabilities {
+		if c.states&s.state == 0 || c.when != nil && !c.when(s) {
+			continue
+		}
+		name := c.name
+		if name == "APPENDLIMIT" {
+			name += "=" + strconv.FormatInt(s.srv.MaxMessageSize, 10)
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}
+
+func (s *session) canStartTLS() bool { return s.srv.TLS != nil && !s.tls }
+
+// mayLogin: passwords travel inside TLS only, unless the configuration lets
+// loopback peers off.
+func (s *session) mayLogin() bool {
+	return s.tls || s.srv.AuthWithoutTLS && s.conn.peer.Addr().IsLoopback()
+}

@@ -1,0 +1,280 @@
+package imapd
+
+import (
+	"context"
+	"slices"
+
+	"postroom/imapd/view"
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+// selection is the selected mailbox of a session.
+type selection struct {
+	mailbox  mail.Mailbox
+	readOnly bool
+	view     *view.View
+	watch    Watch
+	stale    bool        // something changed that the view has not read
+	saved    mail.UIDSet // "$", the saved search result (RFC 5182)
+}
+
+// selectMailbox opens a mailbox; the one before is left.
+func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool) (mail.MailboxState, error) {
+	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name)
+	if err != nil {
+		return mail.MailboxState{}, err
+	}
+	sel := &selection{mailbox: box, readOnly: readOnly}
+	// Watch before reading the state: what is committed in between is seen.
+	if s.srv.WatchMailbox != nil {
+		sel.watch = s.srv.WatchMailbox(s.identity.Account, box.ID)
+	}
+	states, err := s.srv.Store.States(ctx, s.identity.Account, []mail.MailboxID{box.ID})
+	if err != nil {
+		sel.close()
+		return mail.MailboxState{}, err
+	}
+	state, ok := states[box.ID]
+	if !ok {
+		sel.close()
+		return state, mail.Errorf(mail.CodeNotFound, "no such mailbox")
+	}
+	sel.view = s.srv.Views.Open(s.identity.Account, box.ID, state)
+	s.sel, s.state = sel, selected
+	return state, nil
+}
+
+func (l *selection) close() {
+	if l.view != nil {
+		l.view.Close()
+	}
+	if l.watch.Close != nil {
+		l.watch.Close()
+	}
+}
+
+// unselect leaves the selected mailbox, if there is one.
+func (s *session) unselect() {
+	if s.sel == nil {
+		return
+	}
+	s.sel.close()
+	s.sel = nil
+	s.state = authenticated
+}
+
+// changed tells whether the mailbox may have changed since the last Sync.
+func (l *selection) changed() bool {
+	if l.watch.C == nil {
+		return true
+	}
+	select {
+	case <-l.watch.C:
+		l.stale = true
+	default:
+	}
+	return l.stale
+}
+
+// sync reads what changed. A mailbox that is gone, or changed in a way that
+// can't be told, ends the session (RFC 9051 §6.3.5).
+func (s *session) sync(ctx context.Context) error {
+	if !s.sel.changed() {
+		return nil
+	}
+	s.sel.stale = false
+	err := s.sel.view.Sync(ctx)
+	return s.viewError(err)
+}
+
+func (s *session) viewError(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.sel.stale = true
+	switch mail.CodeOf(err) {
+	case mail.CodeNotFound:
+		return s.bye("", "the selected mailbox was deleted")
+	case mail.CodeExpired:
+		return s.bye("", mail.TextOf(err))
+	}
+	return err
+}
+
+// numbers makes the view ready for a command that uses sequence numbers or
+// flags: as new as what was committed before the command.
+func (s *session) numbers(ctx context.Context) error {
+	if err := s.sync(ctx); err != nil {
+		return err
+	}
+	return s.viewError(s.sel.view.Build(ctx))
+}
+
+// update reads and tells what is new.
+func (s *session) update(ctx context.Context, mayExpunge bool) error {
+	if err := s.sync(ctx); err != nil {
+		return err
+	}
+	return s.tell(ctx, s.sel.view.Flush(mayExpunge))
+}
+
+// tell writes untagged responses for the view's updates.
+func (s *session) tell(ctx context.Context, updates []view.Update) error {
+	for _, u := range updates {
+		switch u.Kind {
+		case view.Expunged:
+			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXPUNGE\r\n")
+		case view.Exists:
+			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXISTS\r\n")
+			if !s.has(featureRev2) {
+				s.enc.Raw("* 0 RECENT\r\n")
+			}
+		case view.Flags:
+			if err := s.tellFlags(ctx, u.Seq, u.Row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tellFlags writes an unsolicited FETCH. With CONDSTORE it has UID and MODSEQ
+// (RFC 7162 §3.2.4: MODSEQ; the UID helps every client).
+func (s *session) tellFlags(ctx context.Context, seq uint32, m mail.MessageFlags) error {
+	if err := s.keywordsOf(ctx, m.Keywords); err != nil {
+		return err
+	}
+	s.enc.Raw("* ").Number(uint64(seq)).Raw(" FETCH (UID ").Number(uint64(m.UID)).Raw(" FLAGS ")
+	s.writeFlags(m)
+	if s.has(featureCondstore) {
+		s.enc.Raw(" MODSEQ (").Number(uint64(m.ModSeq)).Raw(")")
+	}
+	s.enc.Raw(")\r\n")
+	return nil
+}
+
+// resolve gives the UIDs that a set of a command names: only messages the
+// client counts. Sequence numbers beyond the mailbox are BAD (RFC 9051 §9,
+// seq-number); unknown UIDs are passed over (§6.4.9). Call numbers before.
+func (s *session) resolve(set wire.NumSet, uid bool) (mail.UIDSet, error) {
+	v := s.sel.view
+	if set.Saved {
+		return v.Clip(s.sel.saved), nil
+	}
+	if uid {
+		last := v.MaxUID()
+		if last == 0 {
+			return nil, nil
+		}
+		return v.Clip(set.Resolve(uint32(last))), nil
+	}
+	last := v.Messages()
+	if set.Max() > last || last == 0 {
+		return nil, bad("no such message number")
+	}
+	var uids mail.UIDSet
+	for _, r := range set.Resolve(last) {
+		lo, _ := v.UID(uint32(r.Lo))
+		hi, _ := v.UID(uint32(r.Hi))
+		if n := len(uids); n > 0 && uids[n-1].Hi+1 == lo {
+			uids[n-1].Hi = hi
+			continue
+		}
+		uids = append(uids, mail.UIDRange{Lo: lo, Hi: hi})
+	}
+	return uids, nil
+}
+
+// writable refuses writing commands in a mailbox opened by EXAMINE.
+func (s *session) writable() error {
+	if s.sel.readOnly {
+		return no("NOPERM", "the mailbox is open read-only")
+	}
+	return nil
+}
+
+// keywordNames caches the account's keyword table.
+type keywordNames struct {
+	names  []string // by keyword number
+	loaded bool
+}
+
+// keywordsOf makes sure that the names of these numbers are known; new ones
+// are announced by FLAGS first (RFC 9051 §7.3.5).
+func (s *session) keywordsOf(ctx context.Context, ids []int16) error {
+	for _, id := range ids {
+		if s.kw.loaded && int(id) < len(s.kw.names) && s.kw.names[id] != "" {
+			continue
+		}
+		if err := s.loadKeywords(ctx); err != nil {
+			return err
+		}
+		s.writeFlagsResponse()
+		return nil
+	}
+	return nil
+}
+
+func (s *session) loadKeywords(ctx context.Context) error {
+	names, err := s.srv.Store.Keywords(ctx, s.identity.Account)
+	if err != nil {
+		return err
+	}
+	s.kw = keywordNames{names: names, loaded: true}
+	return nil
+}
+
+// keywordName gives the name of a keyword number, "" when it is unknown.
+func (s *session) keywordName(id int16) string {
+	if id < 0 || int(id) >= len(s.kw.names) {
+		return ""
+	}
+	return s.kw.names[id]
+}
+
+// writeFlags writes a flag list.
+func (s *session) writeFlags(m mail.MessageFlags) {
+	sep := "("
+	for _, f := range mail.FlagNames {
+		if m.Flags&f.Flag != 0 {
+			s.enc.Raw(sep, f.Name)
+			sep = " "
+		}
+	}
+	for _, id := range m.Keywords {
+		if name := s.keywordName(id); name != "" {
+			s.enc.Raw(sep, name)
+			sep = " "
+		}
+	}
+	if sep == "(" {
+		s.enc.Raw("(")
+	}
+	s.enc.Raw(")")
+}
+
+// writeFlagsResponse writes FLAGS and PERMANENTFLAGS of the mailbox.
+func (s *session) writeFlagsResponse() {
+	list := ""
+	for _, f := range mail.FlagNames {
+		list += " " + f.Name
+	}
+	for _, name := range s.kw.names {
+		if name != "" {
+			list += " " + name
+		}
+	}
+	s.enc.Raw("* FLAGS (", list[1:], ")\r\n")
+	if s.sel != nil && s.sel.readOnly {
+		s.enc.Raw("* OK [PERMANENTFLAGS ()] read-only\r\n")
+		return
+	}
+	s.enc.Raw("* OK [PERMANENTFLAGS (", list[1:], ` \*)] flags that stay`, "\r\n")
+}
+
+// keywordID finds a keyword's number, whatever its case.
+func (s *session) keywordID(name string) (int16, bool) {
+	i := slices.IndexFunc(s.kw.names, func(n string) bool { return n != "" && equalFold(n, name) })
+	return int16(i), i >= 0
+}

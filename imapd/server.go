@@ -1,0 +1,237 @@
+package imapd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"postroom/imapd/view"
+	"postroom/internal/mail"
+	"postroom/internal/spool"
+)
+
+// Config is what a Server works on. Store, Blobs, Spool, Append, Verify and
+// Log must be set.
+type Config struct {
+	Hostname string
+	Store    Store
+	Blobs    Blobs
+	Spool    *spool.Spool
+	Views    *view.Registry
+	// Append stores the messages in one transaction (RFC 3502) and gives
+	// their UIDs in order.
+	Append func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []AppendMessage) (uidvalidity uint32, uids mail.UIDSet, err error)
+	// Verify checks a log-in; it throttles and takes its time.
+	Verify func(ctx context.Context, login, password string, peer netip.Addr) (Identity, error)
+	// StillValid tells whether a live session may go on; nil: always.
+	StillValid func(context.Context, Identity) error
+	// WatchMailbox and WatchAccount tell of changes; nil: none are told.
+	WatchMailbox func(mail.AccountID, mail.MailboxID) Watch
+	WatchAccount func(mail.AccountID) Watch
+
+	TLS *tls.Config // nil: neither STARTTLS nor implicit TLS
+	// AuthWithoutTLS allows plain-text log-ins from loopback peers.
+	AuthWithoutTLS bool
+	// LiftLimits exempts loopback peers from MaxPerAddress.
+	LiftLimits bool
+	Log        *slog.Logger
+
+	MaxMessageSize int64         // octets of one APPEND; default 50 MiB
+	MaxConnections int           // in all; default 10,000
+	MaxPerAddress  int           // default 100
+	LoginTime      time.Duration // from accept to login; default 30 s
+	IdleTime       time.Duration // without a command; default 35 min (RFC 9051 §5.4: at least 30)
+	CommandTime    time.Duration // between two octets of a command; default 2 min
+	WriteTime      time.Duration // for one write of at most 32 KiB; default 2 min
+}
+
+func (c *Config) setDefaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&c.LoginTime, 30*time.Second)
+	def(&c.IdleTime, 35*time.Minute)
+	def(&c.CommandTime, 2*time.Minute)
+	def(&c.WriteTime, 2*time.Minute)
+	if c.MaxMessageSize == 0 {
+		c.MaxMessageSize = 50 << 20
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = 10_000
+	}
+	if c.MaxPerAddress == 0 {
+		c.MaxPerAddress = 100
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Views == nil {
+		c.Views = view.NewRegistry(c.Store)
+	}
+}
+
+// Server serves IMAP on any number of listeners.
+type Server struct {
+	Config
+
+	mu        sync.Mutex
+	closing   bool
+	listeners map[net.Listener]struct{}
+	sessions  map[*session]struct{}
+	perPeer   map[netip.Addr]int
+	done      sync.WaitGroup
+}
+
+// New makes a Server; Serve starts it.
+func New(c Config) *Server {
+	c.setDefaults()
+	return &Server{
+		Config:    c,
+		listeners: map[net.Listener]struct{}{},
+		sessions:  map[*session]struct{}{},
+		perPeer:   map[netip.Addr]int{},
+	}
+}
+
+// ErrClosed is what Serve returns after Shutdown.
+var ErrClosed = errors.New("imapd: server closed")
+
+// Serve accepts on ln until Shutdown or ctx ends; implicitTLS is for port 993.
+func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) error {
+	if !s.addListener(ln) {
+		_ = ln.Close()
+		return ErrClosed
+	}
+	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	defer stop()
+	for pause := time.Millisecond; ; {
+		c, err := ln.Accept()
+		if err == nil {
+			pause = time.Millisecond
+			s.start(ctx, c, implicitTLS)
+			continue
+		}
+		if s.isClosing() || ctx.Err() != nil {
+			return ErrClosed
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		// Out of file descriptors, a bad PROXY header: others still work.
+		s.Log.Warn("imap accept failed", "err", err)
+		select {
+		case <-ctx.Done():
+			return ErrClosed
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, time.Second)
+	}
+}
+
+func (s *Server) addListener(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.listeners[ln] = struct{}{}
+	return true
+}
+
+func (s *Server) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
+// start runs the connection in a goroutine of its own: nothing that a client
+// does, its TLS handshake and PROXY header included, holds up Accept.
+func (s *Server) start(ctx context.Context, c net.Conn, implicitTLS bool) {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		_ = c.Close()
+		return
+	}
+	s.done.Add(1)
+	s.mu.Unlock()
+	go func() {
+		defer s.done.Done()
+		defer c.Close()
+		ss := newSession(s, c)
+		if text := s.admit(ss); text != "" {
+			s.Log.Info("imap connection refused", "peer", ss.conn.peer.String(), "reason", text)
+			if !implicitTLS {
+				_, _ = ss.conn.Write([]byte("* BYE [UNAVAILABLE] " + text + "\r\n"))
+			}
+			return
+		}
+		defer s.leave(ss)
+		ss.serve(ctx, implicitTLS)
+	}()
+}
+
+// admit counts the session in, or says why not.
+func (s *Server) admit(ss *session) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	peer := ss.conn.peer.Addr()
+	lifted := s.LiftLimits && peer.IsLoopback()
+	switch {
+	case s.closing:
+		return "server is shutting down"
+	case len(s.sessions) >= s.MaxConnections:
+		return "too many connections"
+	case !lifted && s.perPeer[peer] >= s.MaxPerAddress:
+		return "too many connections from your address"
+	}
+	s.sessions[ss] = struct{}{}
+	s.perPeer[peer]++
+	return ""
+}
+
+func (s *Server) leave(ss *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, ss)
+	peer := ss.conn.peer.Addr()
+	if s.perPeer[peer]--; s.perPeer[peer] <= 0 {
+		delete(s.perPeer, peer)
+	}
+}
+
+// Shutdown stops listening, lets running commands end, says BYE, and cuts
+// what is left when ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	for ln := range s.listeners {
+		_ = ln.Close()
+	}
+	for ss := range s.sessions {
+		ss.stop()
+	}
+	s.mu.Unlock()
+
+	ended := make(chan struct{})
+	go func() { s.done.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for ss := range s.sessions {
+		_ = ss.conn.raw.Close()
+	}
+	s.mu.Unlock()
+	<-ended
+	return ctx.Err()
+}

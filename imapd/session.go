@@ -1,0 +1,211 @@
+package imapd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"postroom/imapd/wire"
+)
+
+// state is a connection's state (RFC 9051 §3), as bits for the command table.
+type state uint8
+
+const (
+	notAuthenticated state = 1 << iota
+	authenticated
+	selected
+	loggedOut
+
+	anyState  = notAuthenticated | authenticated | selected
+	loggedIn  = authenticated | selected
+	beforeLog = notAuthenticated
+)
+
+const (
+	// Octets of one command, its buffered literals included. RFC 7162 §4 wants
+	// 8192 for a line; long UID sets of real clients need more.
+	limitBeforeLogin = 8 << 10
+	limitAfterLogin  = 128 << 10
+	// Errors in a row before the connection is cut: a client that is not
+	// speaking IMAP, or is guessing.
+	maxErrorsBeforeLogin = 8
+	maxErrorsAfterLogin  = 100
+	maxLoginFailures     = 5
+)
+
+// session is one connection. Only its goroutine touches it, but for conn.wake
+// and the atomic marks.
+type session struct {
+	srv  *Server
+	log  *slog.Logger
+	conn *conn
+	in   *wire.Input
+	enc  *wire.Encoder
+	tls  bool
+
+	state    state
+	tag      string // of the running command
+	identity Identity
+	enabled  feature
+	sel      *selection // while selected
+	kw       keywordNames
+	errors   int
+	failures int // log-ins refused
+
+	watcher *watcher
+	idling  atomic.Bool // a change of the mailbox wakes the session at once
+	recheck atomic.Bool // the account changed: may it still be here?
+	stopped atomic.Bool // the server shuts down
+}
+
+func newSession(srv *Server, c net.Conn) *session {
+	s := &session{srv: srv, conn: newConn(c, srv.CommandTime, srv.WriteTime), state: notAuthenticated}
+	s.log = srv.Log.With("peer", s.conn.peer.String())
+	s.conn.hardStop = time.Now().Add(srv.LoginTime)
+	s.in = wire.NewInput(s.conn, limitBeforeLogin)
+	s.enc = wire.NewEncoder(s.conn)
+	s.in.Continue = func() error {
+		s.enc.Raw("+ OK\r\n")
+		return s.enc.Flush()
+	}
+	return s
+}
+
+// stop makes the session end after its running command. Any goroutine.
+func (s *session) stop() {
+	s.stopped.Store(true)
+	s.conn.wake()
+}
+
+func (s *session) serve(ctx context.Context, implicitTLS bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer s.end()
+	// A defect met by one client must not take the mail of all others away.
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("imap session panicked", "account", s.identity.Login, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	// The server's end is the session's: nothing else wakes a waiting read.
+	defer context.AfterFunc(ctx, s.stop)()
+	if implicitTLS {
+		if err := s.startTLS(ctx); err != nil {
+			s.log.Debug("imap TLS handshake failed", "err", err)
+			return
+		}
+	}
+	s.enc.Raw("* OK [CAPABILITY ", s.capabilities(), "] postroom ready\r\n")
+	for s.state != loggedOut {
+		if err := s.step(ctx); err != nil {
+			s.hangUp(err)
+			break
+		}
+	}
+	_ = s.enc.Flush()
+}
+
+// end gives back what the session holds.
+func (s *session) end() {
+	s.unselect()
+	s.unwatch()
+	if t, ok := s.conn.stream.(*tls.Conn); ok {
+		_ = s.conn.raw.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = t.Close()
+	}
+}
+
+// step waits for a command and runs it, or handles a wake-up.
+func (s *session) step(ctx context.Context) error {
+	if s.in.Buffered() == 0 {
+		if err := s.enc.Flush(); err != nil {
+			return err
+		}
+	}
+	err := s.conn.wait(s.in.Wait, time.Now().Add(s.srv.IdleTime))
+	if err == errWoken {
+		return s.woken(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.woken(ctx); err != nil {
+		return err
+	}
+	line, err := s.in.ReadCommand(streamsLiterals)
+	if err != nil && err != wire.ErrCommandTooLong && err != wire.ErrLiteralTooBig {
+		return err
+	}
+	return s.command(ctx, line, err)
+}
+
+// noHardStop: after login only idle time counts.
+var noHardStop time.Time
+
+// errBye ends a session whose BYE is already written.
+var errBye = errors.New("bye")
+
+// woken looks at what other goroutines have marked.
+func (s *session) woken(ctx context.Context) error {
+	if s.stopped.Load() {
+		return s.bye("UNAVAILABLE", "server is shutting down")
+	}
+	if s.state&loggedIn != 0 && s.recheck.Swap(false) && s.srv.StillValid != nil {
+		err := s.srv.StillValid(ctx, s.identity)
+		switch {
+		case err == nil:
+		case unavailable(err):
+			s.recheckLater()
+		default:
+			s.log.Info("imap session ended", "account", s.identity.Login, "reason", err)
+			return s.bye("", "your log-in is no longer valid")
+		}
+	}
+	return nil
+}
+
+// bye writes BYE and gives the error that ends the session.
+func (s *session) bye(code, text string) error {
+	s.enc.Raw("* BYE ", bracket(code), text, "\r\n")
+	return errBye
+}
+
+// hangUp says goodbye where the client may still listen.
+func (s *session) hangUp(err error) {
+	switch {
+	case errors.Is(err, errBye):
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		_ = s.bye("", "idle for too long")
+		s.conn.hardStop = noHardStop
+	case errors.Is(err, wire.ErrFrame):
+		_ = s.bye("", "command too large")
+	case isMailError(err):
+		// A response is cut in the middle: nothing can be said any more.
+		s.logInternal("response", err)
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+	default:
+		s.log.Debug("imap connection lost", "err", err)
+	}
+}
+
+// startTLS runs the handshake and puts the session on top of it.
+func (s *session) startTLS(ctx context.Context) error {
+	t := tls.Server(s.conn.raw, s.srv.TLS)
+	_ = s.conn.raw.SetDeadline(s.conn.limit(time.Now().Add(s.srv.LoginTime)))
+	ctx, cancel := context.WithTimeout(ctx, s.srv.LoginTime)
+	defer cancel()
+	if err := t.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	s.conn.stream, s.tls = t, true
+	s.in.Discard()
+	return nil
+}

@@ -1,0 +1,57 @@
+package imapd
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"postroom/internal/auth"
+	"postroom/internal/mail"
+	"postroom/internal/spool"
+)
+
+// Store is what imapd needs of the mail store. Errors carry a mail.Code.
+type Store interface {
+	Mailboxes(ctx context.Context, account mail.AccountID) ([]mail.Mailbox, error)
+	MailboxByName(ctx context.Context, account mail.AccountID, name string) (mail.Mailbox, mail.MailboxState, error)
+	States(ctx context.Context, account mail.AccountID, ids []mail.MailboxID) (map[mail.MailboxID]mail.MailboxState, error)
+	CreateMailbox(ctx context.Context, account mail.AccountID, name, specialUse string) (mail.Mailbox, error)
+	DeleteMailbox(ctx context.Context, account mail.AccountID, name string) error
+	RenameMailbox(ctx context.Context, account mail.AccountID, from, to string) error
+	Subscribe(ctx context.Context, account mail.AccountID, name string) error
+	Unsubscribe(ctx context.Context, account mail.AccountID, name string) error
+	Subscriptions(ctx context.Context, account mail.AccountID) ([]string, error)
+
+	Keywords(ctx context.Context, account mail.AccountID) ([]string, error)
+	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
+	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	FetchMessages(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error
+	StoreFlags(ctx context.Context, args mail.StoreArgs) (mail.StoreResult, error)
+	Copy(ctx context.Context, account mail.AccountID, src mail.MailboxID, uids mail.UIDSet, dst mail.MailboxID) (mail.CopyResult, error)
+	Move(ctx context.Context, account mail.AccountID, src mail.MailboxID, uids mail.UIDSet, dst mail.MailboxID) (mail.CopyResult, error)
+	Expunge(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids *mail.UIDSet) (mail.ExpungeResult, error)
+	Quota(ctx context.Context, account mail.AccountID) (mail.Quota, error)
+}
+
+// Blobs reads stored octets.
+type Blobs interface {
+	// WriteTo writes n octets of the blob from off on to w, chunk by chunk.
+	WriteTo(ctx context.Context, w io.Writer, blob mail.BlobID, off, n int64) error
+}
+
+// Identity is who logged in.
+type Identity = auth.Identity
+
+// AppendMessage is one message of an APPEND, its octets received.
+type AppendMessage struct {
+	Flags    mail.Flags
+	Keywords []string
+	Received time.Time // INTERNALDATE
+	Message  *spool.Message
+}
+
+// Watch tells of changes by a token in C; tokens coalesce.
+type Watch struct {
+	C     <-chan struct{}
+	Close func()
+}

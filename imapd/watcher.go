@@ -1,0 +1,68 @@
+package imapd
+
+import "time"
+
+// watcher is the one small goroutine beside a session's own: it waits for
+// wake-ups and interrupts the session's read. It touches nothing else.
+type watcher struct {
+	account Watch
+	mailbox chan Watch // what IDLE waits for; the zero Watch for nothing
+	done    chan struct{}
+}
+
+// recheckPause is how long a session waits before it asks again whether its
+// log-in is valid when the store did not answer.
+const recheckPause = time.Second
+
+// watch starts the watcher after login.
+func (s *session) watch() {
+	w := &watcher{mailbox: make(chan Watch), done: make(chan struct{})}
+	if s.srv.WatchAccount != nil {
+		w.account = s.srv.WatchAccount(s.identity.Account)
+	}
+	s.watcher = w
+	go s.forward(w)
+}
+
+// forward runs in the watcher's goroutine.
+func (s *session) forward(w *watcher) {
+	defer close(w.done)
+	var mailbox Watch
+	ok := true
+	for ok {
+		select {
+		case mailbox, ok = <-w.mailbox:
+		case <-w.account.C:
+			s.recheck.Store(true)
+			s.conn.wake()
+		case <-mailbox.C:
+			s.conn.wake()
+		}
+	}
+}
+
+// wakeOn makes changes of the selected mailbox interrupt the waiting read, or
+// stops that. Outside IDLE the session looks at the watch itself, so that what
+// was committed before a command is seen by it.
+func (s *session) wakeOn(w Watch) { s.watcher.mailbox <- w }
+
+func (s *session) unwatch() {
+	w := s.watcher
+	if w == nil {
+		return
+	}
+	s.watcher = nil
+	close(w.mailbox)
+	<-w.done
+	if w.account.Close != nil {
+		w.account.Close()
+	}
+}
+
+// recheckLater asks again soon: the store was away.
+func (s *session) recheckLater() {
+	time.AfterFunc(recheckPause, func() {
+		s.recheck.Store(true)
+		s.conn.wake()
+	})
+}
