@@ -1,0 +1,195 @@
+package imapd
+
+import (
+	"context"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+type listArgs struct {
+	subscribed, recursive, specialUse bool // selection options
+	reference                         string
+	patterns                          []string
+	returnSubscribed                  bool
+	status                            []statusItem
+}
+
+// Bounds of what LIST matches: patterns times names is work.
+const (
+	maxPattern  = 2048
+	maxPatterns = 64
+)
+
+// parseList parses
+//
+//	list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat
+//	       [SP list-return-opts]            ; RFC 9051 §6.3.9, RFC 5258
+//	mbox-or-pat = list-mailbox / patterns
+func parseList(s *session, d *wire.Decoder) (a listArgs) {
+	if d.Peek() == '(' {
+		parseListSelect(d, &a)
+		d.SP()
+	}
+	a.reference = s.pattern(d, d.AString())
+	d.SP()
+	if d.Try('(') {
+		for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
+			if len(a.patterns) >= maxPatterns {
+				d.Fail("too many mailbox patterns")
+			}
+			a.patterns = append(a.patterns, s.pattern(d, d.ListMailbox()))
+		}
+		d.Expect(')')
+	} else {
+		a.patterns = []string{s.pattern(d, d.ListMailbox())}
+	}
+	if d.Try(' ') {
+		if d.Word() != "RETURN" {
+			d.Fail("expected RETURN")
+		}
+		d.SP()
+		parseListReturn(d, &a)
+	}
+	return a
+}
+
+// list-select-opts = "(" [list-select-opt *(SP list-select-opt)] ")"
+func parseListSelect(d *wire.Decoder, a *listArgs) {
+	d.Expect('(')
+	for first := true; d.Err() == nil && !d.Try(')'); first = false {
+		if !first {
+			d.SP()
+		}
+		switch d.Word() {
+		case "SUBSCRIBED":
+			a.subscribed = true
+		case "SPECIAL-USE":
+			a.specialUse = true
+		case "RECURSIVEMATCH":
+			a.recursive = true
+		case "REMOTE": // there are no remote mailboxes
+		default:
+			d.Fail("unknown LIST selection option")
+		}
+	}
+	if a.recursive && !a.subscribed && !a.specialUse {
+		d.Fail("RECURSIVEMATCH needs an option that selects")
+	}
+}
+
+// list-return-opts = "RETURN" SP "(" [list-return-opt *(SP list-return-opt)] ")"
+func parseListReturn(d *wire.Decoder, a *listArgs) {
+	d.Expect('(')
+	for first := true; d.Err() == nil && !d.Try(')'); first = false {
+		if !first {
+			d.SP()
+		}
+		switch d.Word() {
+		case "SUBSCRIBED":
+			a.returnSubscribed = true
+		case "CHILDREN", "SPECIAL-USE": // always told
+		case "STATUS":
+			d.SP()
+			a.status = parseStatusItems(d)
+		default:
+			d.Fail("unknown LIST return option")
+		}
+	}
+}
+
+// pattern decodes a name with wildcards; one that can't be a name matches
+// nothing, so it is not an error.
+func (s *session) pattern(d *wire.Decoder, raw string) string {
+	name, ok := s.decodeName(raw)
+	if !ok {
+		return "\x00"
+	}
+	if len(name) > maxPattern {
+		d.Fail("mailbox pattern too long")
+	}
+	return name
+}
+
+func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
+	if len(a.patterns) == 1 && a.patterns[0] == "" && !a.subscribed && !a.specialUse {
+		// The separator and the root of the reference (RFC 9051 §6.3.9).
+		s.enc.Raw(`* LIST (\Noselect) "/" ""`, "\r\n")
+		return reply{}, nil
+	}
+	tree, err := s.mailboxTree(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	var shown []*node
+	for _, n := range tree.nodes {
+		if a.selects(n) && n.matches(a.reference, a.patterns) {
+			shown = append(shown, n)
+		}
+	}
+	states, err := s.listStates(ctx, a, shown)
+	if err != nil {
+		return reply{}, err
+	}
+	for _, n := range shown {
+		s.writeList(a, n)
+		if state, ok := states[n.id()]; ok {
+			s.writeStatus(*n.box, state, a.status)
+		}
+	}
+	return reply{}, nil
+}
+
+// selects applies the selection options.
+func (a *listArgs) selects(n *node) bool {
+	if !a.subscribed && !a.specialUse {
+		return n.box != nil || n.parent
+	}
+	self := (!a.subscribed || n.subscribed) && (!a.specialUse || n.box != nil && n.box.SpecialUse != "")
+	return self || a.recursive && a.childInfo(n)
+}
+
+// childInfo: RECURSIVEMATCH found a descendant that is selected.
+func (a *listArgs) childInfo(n *node) bool {
+	return a.recursive && a.subscribed && n.subscribedBelow
+}
+
+// listStates reads all counters in one go (RFC 5819).
+func (s *session) listStates(ctx context.Context, a listArgs, shown []*node) (map[mail.MailboxID]mail.MailboxState, error) {
+	if len(a.status) == 0 {
+		return nil, nil
+	}
+	var ids []mail.MailboxID
+	for _, n := range shown {
+		if n.box != nil {
+			ids = append(ids, n.box.ID)
+		}
+	}
+	if wantsModSeq(a.status) {
+		s.enable(featureCondstore)
+	}
+	return s.srv.Store.States(ctx, s.identity.Account, ids)
+}
+
+func (s *session) writeList(a listArgs, n *node) {
+	s.enc.Raw("* LIST (")
+	if n.box == nil {
+		s.enc.Raw(`\NonExistent \Noselect `)
+	}
+	if n.parent {
+		s.enc.Raw(`\HasChildren`)
+	} else {
+		s.enc.Raw(`\HasNoChildren`)
+	}
+	if n.subscribed && (a.subscribed || a.returnSubscribed) {
+		s.enc.Raw(` \Subscribed`)
+	}
+	if n.box != nil && n.box.SpecialUse != "" {
+		s.enc.Raw(" ", n.box.SpecialUse)
+	}
+	s.enc.Raw(`) "/" `).Mailbox(n.name)
+	if a.childInfo(n) {
+		s.enc.Raw(` ("CHILDINFO" ("SUBSCRIBED"))`)
+	}
+	s.enc.CRLF()
+}

@@ -1,0 +1,79 @@
+package imapd
+
+import (
+	"context"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+type selectArgs struct {
+	name      string
+	condstore bool
+}
+
+// parseSelect parses
+//
+//	select       = "SELECT" SP mailbox [select-params]     ; RFC 9051 §6.3.2, RFC 4466 §2.1
+//	examine      = "EXAMINE" SP mailbox [select-params]
+//	select-param =/ "CONDSTORE"                            ; RFC 7162 §3.1.8
+func parseSelect(s *session, d *wire.Decoder) (a selectArgs) {
+	a.name = s.mailboxName(d)
+	if !d.Try(' ') {
+		return a
+	}
+	d.Expect('(')
+	for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
+		if d.Word() != "CONDSTORE" {
+			d.Fail("unknown SELECT parameter")
+		}
+		a.condstore = true
+	}
+	d.Expect(')')
+	return a
+}
+
+func runSelect(ctx context.Context, s *session, a selectArgs) (reply, error) {
+	return s.open(ctx, a, false)
+}
+
+func runExamine(ctx context.Context, s *session, a selectArgs) (reply, error) {
+	return s.open(ctx, a, true)
+}
+
+func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply, error) {
+	if a.condstore {
+		s.enable(featureCondstore)
+	}
+	if s.sel != nil {
+		// A SELECT that fails leaves no mailbox selected (RFC 9051 §6.3.2).
+		s.unselect()
+		s.enc.Raw("* OK [CLOSED] the mailbox before is closed\r\n")
+	}
+	if err := s.loadKeywords(ctx); err != nil {
+		return reply{}, err
+	}
+	state, err := s.selectMailbox(ctx, a.name, readOnly)
+	if err != nil {
+		return reply{}, err
+	}
+	s.writeSelected(state)
+	if readOnly {
+		return reply{code: "READ-ONLY", text: "EXAMINE completed"}, nil
+	}
+	return reply{code: "READ-WRITE", text: "SELECT completed"}, nil
+}
+
+func (s *session) writeSelected(state mail.MailboxState) {
+	s.enc.Raw("* ").Number(uint64(state.Messages)).Raw(" EXISTS\r\n")
+	if !s.has(featureRev2) {
+		s.enc.Raw("* 0 RECENT\r\n")
+	}
+	s.writeFlagsResponse()
+	if s.has(featureRev2) {
+		s.enc.Raw(`* LIST () "/" `).Mailbox(s.sel.mailbox.Name).CRLF()
+	}
+	s.enc.Raw("* OK [UIDVALIDITY ").Number(uint64(s.sel.mailbox.UIDValidity)).Raw("] UIDs valid\r\n")
+	s.enc.Raw("* OK [UIDNEXT ").Number(uint64(state.UIDNext)).Raw("] next UID\r\n")
+	s.enc.Raw("* OK [HIGHESTMODSEQ ").Number(uint64(state.HighestModSeq)).Raw("] highest\r\n")
+}

@@ -1,0 +1,92 @@
+package imapd
+
+import (
+	"context"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+// statusItem is a row of the table of STATUS items.
+type statusItem struct {
+	name  string
+	value func(*session, mail.Mailbox, mail.MailboxState) uint64
+}
+
+// statusItems are the items of RFC 9051 §6.3.11 and RFC 3501 §6.3.10, and of
+// CONDSTORE (7162 §3.1.7), APPENDLIMIT (7889 §3.1) and QUOTA (9208 §4.1.4).
+var statusItems = map[string]func(*session, mail.Mailbox, mail.MailboxState) uint64{
+	"MESSAGES":      func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.Messages) },
+	"RECENT":        func(*session, mail.Mailbox, mail.MailboxState) uint64 { return 0 },
+	"UIDNEXT":       func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.UIDNext) },
+	"UIDVALIDITY":   func(_ *session, b mail.Mailbox, _ mail.MailboxState) uint64 { return uint64(b.UIDValidity) },
+	"UNSEEN":        func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.Unseen) },
+	"DELETED":       func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.Deleted) },
+	"SIZE":          func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.Bytes) },
+	"HIGHESTMODSEQ": func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.HighestModSeq) },
+	"APPENDLIMIT":   func(s *session, _ mail.Mailbox, _ mail.MailboxState) uint64 { return uint64(s.srv.MaxMessageSize) },
+	"DELETED-STORAGE": func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 {
+		return uint64(st.DeletedBytes+1023) / 1024
+	},
+}
+
+type statusArgs struct {
+	name  string
+	items []statusItem
+}
+
+// parseStatus parses
+//
+//	status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"   ; RFC 9051 §6.3.11
+func parseStatus(s *session, d *wire.Decoder) (a statusArgs) {
+	a.name = s.mailboxName(d)
+	d.SP()
+	a.items = parseStatusItems(d)
+	return a
+}
+
+func parseStatusItems(d *wire.Decoder) (items []statusItem) {
+	d.Expect('(')
+	for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
+		name := d.Word()
+		value := statusItems[name]
+		if value == nil {
+			d.Fail("unknown STATUS item")
+		}
+		items = append(items, statusItem{name, value})
+	}
+	d.Expect(')')
+	return items
+}
+
+func wantsModSeq(items []statusItem) bool {
+	for _, it := range items {
+		if it.name == "HIGHESTMODSEQ" {
+			return true
+		}
+	}
+	return false
+}
+
+func runStatus(ctx context.Context, s *session, a statusArgs) (reply, error) {
+	if wantsModSeq(a.items) {
+		s.enable(featureCondstore)
+	}
+	box, state, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, a.name)
+	if err != nil {
+		return reply{}, err
+	}
+	s.writeStatus(box, state, a.items)
+	return reply{}, nil
+}
+
+func (s *session) writeStatus(box mail.Mailbox, state mail.MailboxState, items []statusItem) {
+	s.enc.Raw("* STATUS ").Mailbox(box.Name).Raw(" (")
+	for i, it := range items {
+		if i > 0 {
+			s.enc.Raw(" ")
+		}
+		s.enc.Raw(it.name, " ").Number(it.value(s, box, state))
+	}
+	s.enc.Raw(")\r\n")
+}

@@ -1,0 +1,71 @@
+package imapd
+
+import (
+	"context"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+// QUOTA (RFC 9208) with the one root "": the account. Its resource is STORAGE,
+// in units of 1024 octets; an account without a limit lists no resource.
+
+// parseQuotaRoot parses
+//
+//	getquota = "GETQUOTA" SP quota-root-name            ; RFC 9208 §4.1.1
+func parseQuotaRoot(_ *session, d *wire.Decoder) string { return d.AString() }
+
+func runGetQuota(ctx context.Context, s *session, root string) (reply, error) {
+	if root != "" {
+		return reply{}, no("NONEXISTENT", "no such quota root")
+	}
+	return reply{}, s.writeQuota(ctx)
+}
+
+// getquotaroot = "GETQUOTAROOT" SP mailbox            ; RFC 9208 §4.1.2
+func runGetQuotaRoot(ctx context.Context, s *session, name string) (reply, error) {
+	if _, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name); err != nil {
+		return reply{}, err
+	}
+	s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(` ""`, "\r\n")
+	return reply{}, s.writeQuota(ctx)
+}
+
+func (s *session) writeQuota(ctx context.Context) error {
+	q, err := s.srv.Store.Quota(ctx, s.identity.Account)
+	if err != nil {
+		return err
+	}
+	s.enc.Raw(`* QUOTA "" (`)
+	if q.LimitBytes > 0 {
+		s.enc.Raw("STORAGE ").Number(kibibytes(q.UsedBytes)).Raw(" ").Number(kibibytes(q.LimitBytes))
+	}
+	s.enc.Raw(")\r\n")
+	return nil
+}
+
+func kibibytes(n int64) uint64 { return uint64(max(n, 0)+1023) / 1024 }
+
+// parseSetQuota parses
+//
+//	setquota = "SETQUOTA" SP quota-root-name SP setquota-list   ; RFC 9208 §4.1.3
+//	setquota-list = "(" [setquota-resource *(SP setquota-resource)] ")"
+func parseSetQuota(_ *session, d *wire.Decoder) struct{} {
+	d.AString()
+	d.SP()
+	d.Expect('(')
+	for first := true; d.Err() == nil && !d.Try(')'); first = false {
+		if !first {
+			d.SP()
+		}
+		d.Atom()
+		d.SP()
+		d.Number64()
+	}
+	return struct{}{}
+}
+
+// runSetQuota: quotas are the administrator's to set.
+func runSetQuota(context.Context, *session, struct{}) (reply, error) {
+	return reply{}, mail.Errorf(mail.CodeNoPermission, "quotas are set by the administrator")
+}
