@@ -1,0 +1,166 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"time"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+	"postroom/internal/spool"
+)
+
+// maxMultiAppend bounds the messages of one MULTIAPPEND.
+const maxMultiAppend = 1000
+
+// runAppend parses and runs
+//
+//	append         = "APPEND" SP mailbox 1*append-message     ; RFC 9051 §6.3.12, RFC 3502
+//	append-message = [SP flag-list] [SP date-time] SP append-data
+//	append-data    = literal / literal8 / "UTF8" SP "(" literal8 ")"   ; RFC 3516, RFC 6855 §4
+//
+// Octets go into the spool as they come; the mailbox is looked up before the
+// client is asked for them.
+func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) {
+	name := s.mailboxName(d)
+	if d.Err() != nil {
+		return reply{}, d.Err()
+	}
+	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name)
+	if err != nil {
+		return reply{}, tryCreate(err)
+	}
+	var messages []AppendMessage
+	defer func() {
+		for _, m := range messages {
+			m.Message.Discard()
+		}
+	}()
+	for first := true; first || !d.AtEnd(); first = false {
+		if len(messages) >= maxMultiAppend {
+			return reply{}, no("LIMIT", "too many messages in one APPEND")
+		}
+		m, err := s.appendMessage(ctx, d)
+		if err != nil {
+			return reply{}, err
+		}
+		messages = append(messages, m)
+	}
+	validity, uids, err := s.srv.Append(ctx, s.identity.Account, box.ID, messages)
+	if err != nil {
+		return reply{}, tryCreate(err)
+	}
+	return reply{code: "APPENDUID " + strconv.FormatUint(uint64(validity), 10) + " " + uids.String()}, nil
+}
+
+// appendMessage parses one message's arguments and receives its octets.
+func (s *session) appendMessage(ctx context.Context, d *wire.Decoder) (m AppendMessage, err error) {
+	d.SP()
+	if d.Peek() == '(' {
+		fs := parseFlagList(d)
+		m.Flags, m.Keywords = fs.flags, fs.keywords
+		d.SP()
+	}
+	m.Received = time.Now()
+	if d.Peek() == '"' {
+		m.Received = d.DateTime()
+		d.SP()
+	}
+	utf8 := d.TryWord("UTF8")
+	if utf8 {
+		d.SP()
+		d.Expect('(')
+		if d.Peek() != '~' {
+			d.Fail("UTF8 takes a literal8")
+		}
+	}
+	lit, _ := d.StreamLiteral()
+	if d.Err() != nil {
+		return m, d.Err()
+	}
+	if utf8 && !s.has(featureUTF8|featureRev2) {
+		return m, bad("UTF8 needs ENABLE UTF8=ACCEPT")
+	}
+	if err := s.checkSize(ctx, lit.Size); err != nil {
+		return m, err
+	}
+	if m.Message, err = s.receive(lit); err != nil {
+		return m, err
+	}
+	d.ReadMore()
+	if utf8 {
+		d.Expect(')')
+	}
+	if d.Err() != nil {
+		m.Message.Discard()
+	}
+	return m, d.Err()
+}
+
+// checkSize refuses what can't be stored before the client is asked for it.
+func (s *session) checkSize(ctx context.Context, size int64) error {
+	if size > s.srv.MaxMessageSize {
+		return no("TOOBIG", "message larger than "+strconv.FormatInt(s.srv.MaxMessageSize, 10)+" octets")
+	}
+	if size == 0 {
+		return no("", "an empty message is no message")
+	}
+	q, err := s.srv.Store.Quota(ctx, s.identity.Account)
+	if err != nil {
+		return err
+	}
+	if q.LimitBytes > 0 && q.UsedBytes+size > q.LimitBytes {
+		return no("OVERQUOTA", "the account's quota is used up")
+	}
+	return nil
+}
+
+// receive streams the literal into the spool. When the spool refuses the
+// octets the rest is left to Input.Finish.
+func (s *session) receive(lit wire.Literal) (*spool.Message, error) {
+	w := s.srv.Spool.Begin(nil, s.srv.MaxMessageSize)
+	if err := s.in.Open(); err != nil {
+		w.Discard()
+		return nil, errors.Join(errClient, err)
+	}
+	if err := copyLiteral(w, s.in); err != nil {
+		w.Discard()
+		return nil, binaryError(lit, err)
+	}
+	m, err := w.Finish()
+	if err != nil {
+		w.Discard()
+		return nil, binaryError(lit, err)
+	}
+	return m, nil
+}
+
+// copyLiteral tells errors of the client's stream from those of the spool.
+func copyLiteral(w io.Writer, r io.Reader) error {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			if _, werr := w.Write(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return errors.Join(errClient, err)
+		}
+	}
+}
+
+// binaryError: a literal8 whose NULs can't be stored is UNKNOWN-CTE
+// (RFC 3516 §4.4).
+func binaryError(lit wire.Literal, err error) error {
+	if lit.Binary && mail.Is(err, mail.CodeBadMessage) {
+		return no("UNKNOWN-CTE", mail.TextOf(err))
+	}
+	return err
+}

@@ -1,0 +1,82 @@
+package imapd
+
+import (
+	"context"
+	"strconv"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+type copyArgs struct {
+	set  wire.NumSet
+	name string
+}
+
+// parseCopy parses
+//
+//	copy = "COPY" SP sequence-set SP mailbox            ; RFC 9051 §6.4.7
+//	move = "MOVE" SP sequence-set SP mailbox            ; RFC 9051 §6.4.8, RFC 6851
+func parseCopy(s *session, d *wire.Decoder) (a copyArgs) {
+	a.set = d.NumSet()
+	d.SP()
+	a.name = s.mailboxName(d)
+	return a
+}
+
+func runCopy(ctx context.Context, s *session, a copyArgs) (reply, error) {
+	return s.copy(ctx, a, false)
+}
+
+func runUIDCopy(ctx context.Context, s *session, a copyArgs) (reply, error) {
+	return s.copy(ctx, a, true)
+}
+
+func (s *session) copy(ctx context.Context, a copyArgs, uid bool) (reply, error) {
+	uids, dst, err := s.copySource(ctx, a, uid)
+	if err != nil || len(uids) == 0 {
+		return reply{}, err
+	}
+	res, err := s.srv.Store.Copy(ctx, s.identity.Account, s.sel.mailbox.ID, uids, dst)
+	if err != nil {
+		return reply{}, tryCreate(err)
+	}
+	return reply{code: copyUID(res)}, nil
+}
+
+// copySource finds messages and target. A sequence number whose message is
+// gone fails the command before anything is copied; a UID is passed over.
+func (s *session) copySource(ctx context.Context, a copyArgs, uid bool) (mail.UIDSet, mail.MailboxID, error) {
+	if err := s.numbers(ctx); err != nil {
+		return nil, 0, err
+	}
+	uids, err := s.resolve(a.set, uid)
+	if err != nil {
+		return nil, 0, err
+	}
+	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, a.name)
+	if err != nil {
+		return nil, 0, tryCreate(err)
+	}
+	if !uid && s.anyGone(uids) {
+		return nil, 0, no("EXPUNGEISSUED", "some of the messages no longer exist")
+	}
+	return uids, box.ID, nil
+}
+
+func (s *session) anyGone(uids mail.UIDSet) bool {
+	for _, m := range s.sel.view.All(uids) {
+		if s.sel.view.Gone(m.UID) {
+			return true
+		}
+	}
+	return false
+}
+
+// copyUID gives the COPYUID code (RFC 4315 §3), "" when nothing was copied.
+func copyUID(res mail.CopyResult) string {
+	if len(res.Src) == 0 {
+		return ""
+	}
+	return "COPYUID " + strconv.FormatUint(uint64(res.UIDValidity), 10) + " " + res.Src.String() + " " + res.Dst.String()
+}

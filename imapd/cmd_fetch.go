@@ -1,0 +1,124 @@
+package imapd
+
+import (
+	"context"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+type fetchArgs struct {
+	set          wire.NumSet
+	items        []fetchItem
+	changedSince *mail.ModSeq
+}
+
+// maxFetchItems bounds the items of one FETCH.
+const maxFetchItems = 256
+
+// parseFetch parses
+//
+//	fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
+//	        "(" fetch-att *(SP fetch-att) ")") [SP fetch-modifiers]   ; RFC 9051 §6.4.5
+//	fetch-modifiers = "(" "CHANGEDSINCE" SP mod-sequence-value ")"    ; RFC 7162 §3.1.4.1
+func parseFetch(_ *session, d *wire.Decoder) (a fetchArgs) {
+	a.set = d.NumSet()
+	d.SP()
+	if d.Try('(') {
+		for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
+			a.add(d, d.WordUntil())
+		}
+		d.Expect(')')
+	} else {
+		name := d.WordUntil()
+		if macro := fetchMacros[name]; macro != nil {
+			for _, n := range macro {
+				a.add(d, n)
+			}
+		} else {
+			a.add(d, name)
+		}
+	}
+	if d.Try(' ') {
+		a.parseModifier(d)
+	}
+	return a
+}
+
+func (a *fetchArgs) add(d *wire.Decoder, name string) {
+	parse := fetchItems[name]
+	if parse == nil {
+		d.Fail("unknown FETCH item")
+		return
+	}
+	if len(a.items) >= maxFetchItems {
+		d.Fail("too many FETCH items")
+		return
+	}
+	a.items = append(a.items, parse(d))
+}
+
+func (a *fetchArgs) parseModifier(d *wire.Decoder) {
+	d.Expect('(')
+	if d.Word() != "CHANGEDSINCE" {
+		d.Fail("unknown FETCH modifier")
+	}
+	d.SP()
+	n := mail.ModSeq(d.Number64())
+	a.changedSince = &n
+	d.Expect(')')
+}
+
+func (a *fetchArgs) has(name string) bool {
+	for _, it := range a.items {
+		if it.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func runFetch(ctx context.Context, s *session, a fetchArgs) (reply, error) {
+	return s.fetch(ctx, a, false)
+}
+
+func runUIDFetch(ctx context.Context, s *session, a fetchArgs) (reply, error) {
+	if !a.has("UID") {
+		a.items = append([]fetchItem{itemUID}, a.items...)
+	}
+	return s.fetch(ctx, a, true)
+}
+
+func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, error) {
+	if a.changedSince != nil && !a.has("MODSEQ") {
+		a.items = append(a.items, itemModSeq)
+	}
+	if a.has("MODSEQ") {
+		s.enable(featureCondstore)
+	}
+	if err := s.numbers(ctx); err != nil {
+		return reply{}, err
+	}
+	uids, err := s.resolve(a.set, uid)
+	if err != nil {
+		return reply{}, err
+	}
+	if a.changedSince != nil {
+		uids = s.changedSince(uids, *a.changedSince)
+	}
+	if len(uids) == 0 {
+		return reply{}, nil
+	}
+	f := newFetch(s, a)
+	return reply{}, f.run(ctx, uids)
+}
+
+// changedSince keeps the messages with a higher modseq.
+func (s *session) changedSince(uids mail.UIDSet, modseq mail.ModSeq) (out mail.UIDSet) {
+	for _, m := range s.sel.view.All(uids) {
+		if m.ModSeq > modseq {
+			out.Append(m.UID)
+		}
+	}
+	return out
+}

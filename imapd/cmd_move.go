@@ -1,0 +1,32 @@
+package imapd
+
+import "context"
+
+func runMove(ctx context.Context, s *session, a copyArgs) (reply, error) {
+	return s.move(ctx, a, false)
+}
+
+func runUIDMove(ctx context.Context, s *session, a copyArgs) (reply, error) {
+	return s.move(ctx, a, true)
+}
+
+// move answers COPYUID in an untagged OK, so that a client learns it before
+// the EXPUNGEs (RFC 6851 §4.3); those come with the update after the command.
+func (s *session) move(ctx context.Context, a copyArgs, uid bool) (reply, error) {
+	if err := s.writable(); err != nil {
+		return reply{}, err
+	}
+	uids, dst, err := s.copySource(ctx, a, uid)
+	if err != nil || len(uids) == 0 {
+		return reply{}, err
+	}
+	res, err := s.srv.Store.Move(ctx, s.identity.Account, s.sel.mailbox.ID, uids, dst)
+	if err != nil {
+		return reply{}, tryCreate(err)
+	}
+	s.sel.stale = true
+	if code := copyUID(res); code != "" {
+		s.enc.Raw("* OK [", code, "] moved\r\n")
+	}
+	return reply{}, nil
+}

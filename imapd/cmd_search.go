@@ -1,0 +1,212 @@
+package imapd
+
+import (
+	"context"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+	"postroom/internal/message"
+)
+
+type searchArgs struct {
+	returns  searchReturn
+	extended bool // RETURN was given
+	charset  string
+	key      criterion
+	sets     []*pendingSet
+	modseq   bool // MODSEQ was searched for
+}
+
+// parseSearch parses
+//
+//	search         = "SEARCH" [search-return-opts] SP search-program   ; RFC 9051 §6.4.4
+//	search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
+func parseSearch(s *session, d *wire.Decoder) *searchArgs {
+	a := &searchArgs{}
+	if d.TryWord("RETURN") {
+		d.SP()
+		a.extended = true
+		a.returns = parseSearchReturn(d)
+		d.SP()
+	}
+	p := &searchParser{s: s, d: d, args: a}
+	if d.TryWord("CHARSET") {
+		d.SP()
+		a.charset = d.AString()
+		d.SP()
+		if s.has(featureUTF8) && !s.has(featureRev2) {
+			// RFC 6855 §3: after ENABLE UTF8=ACCEPT everything is UTF-8.
+			d.Fail("CHARSET after UTF8=ACCEPT")
+		}
+	}
+	a.key = p.list()
+	return a
+}
+
+func runSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
+	return s.search(ctx, a, false)
+}
+
+func runUIDSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
+	return s.search(ctx, a, true)
+}
+
+func (s *session) search(ctx context.Context, a *searchArgs, uid bool) (reply, error) {
+	found, err := s.runProgram(ctx, a)
+	if a.returns.save && err != nil {
+		// A SEARCH that fails leaves "$" empty (RFC 5182 §2.1).
+		s.sel.saved = nil
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	if a.returns.save {
+		s.sel.saved = a.returns.toSave(found)
+	}
+	if a.extended || s.has(featureRev2) {
+		s.writeESearch(a, uid, found)
+	} else {
+		s.writeSearch(a, uid, found)
+	}
+	return reply{}, nil
+}
+
+// result is one message that matched.
+type result struct {
+	seq    uint32
+	uid    mail.UID
+	modseq mail.ModSeq
+}
+
+// runProgram gives what matches, ascending.
+func (s *session) runProgram(ctx context.Context, a *searchArgs) ([]result, error) {
+	if a.charset != "" && !message.KnownCharset(a.charset) {
+		return nil, mail.Errorf(mail.CodeUnknownCharset, "charset not supported")
+	}
+	if a.modseq {
+		s.enable(featureCondstore)
+	}
+	if err := s.numbers(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.keywordsKnown(ctx); err != nil {
+		return nil, err
+	}
+	for _, set := range a.sets {
+		set.resolve(s)
+	}
+	q := &query{s: s, key: a.key}
+	if err := q.run(ctx); err != nil {
+		return nil, err
+	}
+	return q.found, nil
+}
+
+// resolve reads the set against the view.
+func (p *pendingSet) resolve(s *session) {
+	switch {
+	case p.set.Saved:
+		p.found = s.sel.saved
+	case p.uid:
+		p.found = p.set.Resolve(uint32(s.sel.view.MaxUID()))
+	default:
+		p.found = p.set.Resolve(s.sel.view.Messages())
+	}
+}
+
+// keywordsKnown loads the keyword table when any message has one unknown.
+func (s *session) keywordsKnown(ctx context.Context) error {
+	for _, m := range s.sel.view.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
+		for _, id := range m.Keywords {
+			if s.keywordName(id) == "" {
+				return s.loadKeywords(ctx)
+			}
+		}
+	}
+	return nil
+}
+
+// query asks the snapshot first, then the rows of what is still open.
+type query struct {
+	s     *session
+	key   criterion
+	found []result
+}
+
+func (q *query) run(ctx context.Context) error {
+	var open mail.UIDSet
+	var order []result
+	for seq, flags := range q.s.sel.view.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
+		c := candidate{seq: seq, flags: flags}
+		v, err := q.key.eval(ctx, &c)
+		if err != nil {
+			return err
+		}
+		switch v {
+		case matches:
+			order = append(order, result{seq, flags.UID, flags.ModSeq})
+		case unknown:
+			open.Append(flags.UID)
+		}
+	}
+	if len(open) == 0 {
+		q.found = order
+		return nil
+	}
+	rows, err := q.rows(ctx, open)
+	if err != nil {
+		return err
+	}
+	q.found = merge(order, rows)
+	return nil
+}
+
+// rows evaluates open messages with their rows. One that another session
+// expunged is read from the restore window.
+func (q *query) rows(ctx context.Context, open mail.UIDSet) ([]result, error) {
+	var found []result
+	var served mail.UIDSet
+	st, acct, box := q.s.srv.Store, q.s.identity.Account, q.s.sel.mailbox.ID
+	each := func(r *mail.MessageRow) error {
+		seq, ok := q.s.sel.view.Seq(r.UID)
+		flags, ok2 := q.s.sel.view.Row(r.UID)
+		if !ok || !ok2 {
+			return nil
+		}
+		served.Append(r.UID)
+		c := candidate{seq: seq, flags: flags, row: r, body: &body{s: q.s, row: r}}
+		v, err := q.key.eval(ctx, &c)
+		if v == matches && err == nil {
+			found = append(found, result{seq, r.UID, flags.ModSeq})
+		}
+		return err
+	}
+	if err := st.FetchMessages(ctx, acct, box, open, q.key.cols, each); err != nil {
+		return nil, err
+	}
+	first := found
+	if missing := open.Subtract(served); len(missing) > 0 {
+		found, served = nil, nil
+		if err := st.FetchMessages(ctx, acct, box, missing, q.key.cols|mail.WithExpunged, each); err != nil {
+			return nil, err
+		}
+		return merge(first, found), nil
+	}
+	return first, nil
+}
+
+// merge joins two ascending lists.
+func merge(a, b []result) []result {
+	if len(a) == 0 {
+		return b
+	}
+	out := make([]result, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].uid < b[0].uid {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}

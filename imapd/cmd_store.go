@@ -1,0 +1,163 @@
+package imapd
+
+import (
+	"context"
+	"strings"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+type storeArgs struct {
+	set            wire.NumSet
+	mode           mail.StoreMode
+	silent         bool
+	flags          flagSet
+	unchangedSince *mail.ModSeq
+}
+
+// parseStore parses
+//
+//	store           = "STORE" SP sequence-set [SP store-modifiers] SP store-att-flags   ; RFC 9051 §6.4.6
+//	store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+//	store-modifiers = "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")"   ; RFC 7162 §3.1.3
+func parseStore(_ *session, d *wire.Decoder) (a storeArgs) {
+	a.set = d.NumSet()
+	d.SP()
+	if d.Try('(') {
+		if d.Word() != "UNCHANGEDSINCE" {
+			d.Fail("unknown STORE modifier")
+		}
+		d.SP()
+		n := mail.ModSeq(d.Number64())
+		a.unchangedSince = &n
+		d.Expect(')')
+		d.SP()
+	}
+	item := d.Word()
+	switch {
+	case strings.HasPrefix(item, "+"):
+		a.mode, item = mail.StoreAdd, item[1:]
+	case strings.HasPrefix(item, "-"):
+		a.mode, item = mail.StoreRemove, item[1:]
+	}
+	switch item {
+	case "FLAGS":
+	case "FLAGS.SILENT":
+		a.silent = true
+	default:
+		d.Fail("unknown STORE item")
+	}
+	d.SP()
+	if d.Peek() == '(' {
+		a.flags = parseFlagList(d)
+		return a
+	}
+	for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
+		a.flags.parseFlag(d)
+	}
+	return a
+}
+
+func runStore(ctx context.Context, s *session, a storeArgs) (reply, error) {
+	return s.store(ctx, a, false)
+}
+
+func runUIDStore(ctx context.Context, s *session, a storeArgs) (reply, error) {
+	return s.store(ctx, a, true)
+}
+
+func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, error) {
+	if err := s.writable(); err != nil {
+		return reply{}, err
+	}
+	if a.unchangedSince != nil {
+		s.enable(featureCondstore)
+	}
+	if err := s.numbers(ctx); err != nil {
+		return reply{}, err
+	}
+	uids, err := s.resolve(a.set, uid)
+	if err != nil || len(uids) == 0 {
+		return reply{}, err
+	}
+	res, err := s.srv.Store.StoreFlags(ctx, mail.StoreArgs{
+		Account: s.identity.Account, Mailbox: s.sel.mailbox.ID, UIDs: uids,
+		Mode: a.mode, Flags: a.flags.flags, Keywords: a.flags.keywords, UnchangedSince: a.unchangedSince,
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	s.sel.stale = true
+	if err := s.writeStored(ctx, a, uid, res.Rows); err != nil {
+		return reply{}, err
+	}
+	s.sel.view.Told(res.Rows)
+	return s.storeReply(uids, uid, res)
+}
+
+// writeStored answers with the new flags; silent with CONDSTORE still gives
+// the new MODSEQ (RFC 7162 §3.1.3).
+func (s *session) writeStored(ctx context.Context, a storeArgs, uid bool, rows []mail.MessageFlags) error {
+	modseq := s.has(featureCondstore)
+	if a.silent && !modseq {
+		return nil
+	}
+	for _, m := range rows {
+		seq, ok := s.sel.view.Seq(m.UID)
+		if !ok {
+			continue
+		}
+		if err := s.keywordsOf(ctx, m.Keywords); err != nil {
+			return err
+		}
+		s.enc.Raw("* ").Number(uint64(seq)).Raw(" FETCH (")
+		sep := ""
+		if uid {
+			s.enc.Raw("UID ").Number(uint64(m.UID))
+			sep = " "
+		}
+		if !a.silent {
+			s.enc.Raw(sep, "FLAGS ")
+			s.writeFlags(m)
+			sep = " "
+		}
+		if modseq {
+			s.enc.Raw(sep, "MODSEQ (").Number(uint64(m.ModSeq)).Raw(")")
+		}
+		s.enc.Raw(")\r\n")
+	}
+	return s.enc.Err()
+}
+
+// storeReply names what UNCHANGEDSINCE refused, and tells of sequence numbers
+// whose message another session expunged (RFC 9051 §7.1, EXPUNGEISSUED).
+func (s *session) storeReply(uids mail.UIDSet, uid bool, res mail.StoreResult) (reply, error) {
+	if len(res.Modified) > 0 {
+		set := res.Modified.String()
+		if !uid {
+			set = s.sequences(res.Modified).String()
+		}
+		return reply{code: "MODIFIED " + set, text: "conditional STORE failed for some"}, nil
+	}
+	if !uid && int64(len(res.Rows)) < s.count(uids) {
+		return reply{}, no("EXPUNGEISSUED", "some of the messages no longer exist")
+	}
+	return reply{}, nil
+}
+
+// count is how many messages of a set the client counts.
+func (s *session) count(uids mail.UIDSet) (n int64) {
+	for range s.sel.view.All(uids) {
+		n++
+	}
+	return n
+}
+
+// sequences gives the sequence numbers of UIDs as a set.
+func (s *session) sequences(uids mail.UIDSet) (set mail.UIDSet) {
+	for seq := range s.sel.view.All(uids) {
+		set.Append(mail.UID(seq))
+	}
+	return set
+}

@@ -1,0 +1,219 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"postroom/internal/mail"
+)
+
+// seenBatch is how many messages are marked \Seen ahead of being sent: a
+// client that goes away has seen at least most of what is marked.
+const seenBatch = 100
+
+// fetch runs one FETCH.
+type fetch struct {
+	s      *session
+	items  []fetchItem
+	cols   mail.Columns
+	rows   bool
+	seen   bool
+	flags  bool        // FLAGS was asked for
+	marked mail.UIDSet // just got \Seen: their flags are told even if not asked for
+	told   []mail.MessageFlags
+	served mail.UIDSet
+}
+
+func newFetch(s *session, a fetchArgs) *fetch {
+	f := &fetch{s: s, items: a.items, flags: a.has("FLAGS")}
+	for _, it := range a.items {
+		f.cols |= it.cols
+		f.rows = f.rows || it.row
+		f.seen = f.seen || it.seen && !s.sel.readOnly
+	}
+	return f
+}
+
+func (f *fetch) run(ctx context.Context, uids mail.UIDSet) error {
+	if !f.rows {
+		return f.fromSnapshot(ctx, uids)
+	}
+	wanted := f.known(uids)
+	for len(wanted) > 0 {
+		batch := wanted
+		if f.seen {
+			batch, wanted = cut(wanted, seenBatch)
+			if err := f.markSeen(ctx, batch); err != nil {
+				return err
+			}
+		} else {
+			wanted = nil
+		}
+		if err := f.fromRows(ctx, batch); err != nil {
+			return err
+		}
+	}
+	f.s.sel.view.Told(f.told)
+	return nil
+}
+
+// known gives the messages of uids that the client counts.
+func (f *fetch) known(uids mail.UIDSet) (out mail.UIDSet) {
+	for _, m := range f.s.sel.view.All(uids) {
+		out.Append(m.UID)
+	}
+	return out
+}
+
+// cut splits a set after n UIDs.
+func cut(set mail.UIDSet, n int64) (head, tail mail.UIDSet) {
+	for i, r := range set {
+		size := int64(r.Hi-r.Lo) + 1
+		if n >= size {
+			n -= size
+			head = append(head, r)
+			continue
+		}
+		tail = append(tail, set[i:]...)
+		if n > 0 {
+			head = append(head, mail.UIDRange{Lo: r.Lo, Hi: r.Lo + mail.UID(n) - 1})
+			tail[0].Lo = r.Lo + mail.UID(n)
+		}
+		break
+	}
+	return head, tail
+}
+
+// fromSnapshot answers UID, FLAGS and MODSEQ without the store.
+func (f *fetch) fromSnapshot(ctx context.Context, uids mail.UIDSet) error {
+	for seq, flags := range f.s.sel.view.All(uids) {
+		if err := f.write(ctx, &fetched{s: f.s, seq: seq, flags: flags}); err != nil {
+			return err
+		}
+	}
+	if f.flags {
+		f.s.sel.view.Told(f.told)
+	}
+	return nil
+}
+
+// markSeen sets \Seen where it is missing (RFC 9051 §6.4.5, BODY[]).
+func (f *fetch) markSeen(ctx context.Context, uids mail.UIDSet) error {
+	var unseen mail.UIDSet
+	for _, m := range f.s.sel.view.All(uids) {
+		if m.Flags&mail.FlagSeen == 0 && !f.s.sel.view.Gone(m.UID) {
+			unseen.Append(m.UID)
+		}
+	}
+	if len(unseen) == 0 {
+		return nil
+	}
+	res, err := f.s.srv.Store.StoreFlags(ctx, mail.StoreArgs{
+		Account: f.s.identity.Account, Mailbox: f.s.sel.mailbox.ID, UIDs: unseen,
+		Mode: mail.StoreAdd, Flags: mail.FlagSeen,
+	})
+	// A full disk or a store that can't write must not keep mail from being
+	// read: the flag is then missing, no more.
+	if err != nil {
+		f.s.logInternal("FETCH", err)
+		return nil
+	}
+	f.s.sel.stale = true
+	for _, m := range res.Rows {
+		f.marked.Append(m.UID)
+	}
+	return nil
+}
+
+// fromRows reads and writes one batch. What another session expunged meanwhile
+// is read from the restore window; what is gone from there too can't be had.
+func (f *fetch) fromRows(ctx context.Context, uids mail.UIDSet) error {
+	f.served = f.served[:0]
+	st, acct, box := f.s.srv.Store, f.s.identity.Account, f.s.sel.mailbox.ID
+	if err := st.FetchMessages(ctx, acct, box, uids, f.cols, f.row(ctx)); err != nil {
+		return err
+	}
+	missing := uids.Subtract(f.served)
+	if len(missing) == 0 {
+		return nil
+	}
+	f.s.sel.stale = true
+	f.served = f.served[:0]
+	if err := st.FetchMessages(ctx, acct, box, missing, f.cols|mail.WithExpunged, f.row(ctx)); err != nil {
+		return err
+	}
+	if len(missing.Subtract(f.served)) > 0 {
+		return no("EXPUNGEISSUED", "some of the messages no longer exist")
+	}
+	return nil
+}
+
+func (f *fetch) row(ctx context.Context) func(*mail.MessageRow) error {
+	return func(r *mail.MessageRow) error {
+		seq, ok := f.s.sel.view.Seq(r.UID)
+		if !ok {
+			return nil
+		}
+		f.served.Append(r.UID)
+		m := &fetched{s: f.s, seq: seq, flags: r.MessageFlags, row: r}
+		m.body = &body{s: f.s, row: r}
+		return f.write(ctx, m)
+	}
+}
+
+// write sends one FETCH response. After its first octet only a broken
+// connection can end it, so everything that may fail is checked before.
+func (f *fetch) write(ctx context.Context, m *fetched) error {
+	for i := range f.items {
+		if check := f.items[i].check; check != nil {
+			if err := check(ctx, m); err != nil {
+				return err
+			}
+		}
+	}
+	extra := !f.flags && f.marked.Contains(m.flags.UID)
+	if f.flags || extra {
+		if err := f.s.keywordsOf(ctx, m.flags.Keywords); err != nil {
+			return err
+		}
+		if m.flags.ModSeq > f.s.sel.view.ModSeq() {
+			told := m.flags
+			told.Keywords = slices.Clone(told.Keywords) // the row's slices go
+			f.told = append(f.told, told)
+		}
+	}
+	enc := f.s.enc
+	enc.Raw("* ").Number(uint64(m.seq)).Raw(" FETCH (")
+	for i := range f.items {
+		if i > 0 {
+			enc.Raw(" ")
+		}
+		if err := f.items[i].write(ctx, m); err != nil {
+			return errors.Join(errClient, err)
+		}
+	}
+	if extra {
+		f.writeExtra(m)
+	}
+	enc.Raw(")\r\n")
+	if err := enc.Err(); err != nil {
+		return errors.Join(errClient, err)
+	}
+	return nil
+}
+
+// writeExtra tells the flags that this FETCH itself changed.
+func (f *fetch) writeExtra(m *fetched) {
+	f.s.enc.Raw(" FLAGS ")
+	f.s.writeFlags(m.flags)
+	if !f.s.has(featureCondstore) {
+		return
+	}
+	for _, it := range f.items {
+		if it.name == "MODSEQ" {
+			return
+		}
+	}
+	f.s.enc.Raw(" MODSEQ (").Number(uint64(m.flags.ModSeq)).Raw(")")
+}

@@ -1,0 +1,94 @@
+package imapd
+
+import (
+	"context"
+	netmail "net/mail"
+	"strings"
+	"time"
+
+	"postroom/internal/mail"
+	"postroom/internal/message"
+)
+
+// sentColumns is what sentDay reads.
+const sentColumns = mail.ColFields | mail.ColThread
+
+// sentDay gives the day of the Date field in the sender's own zone.
+func (c *candidate) sentDay(ctx context.Context) (time.Time, bool, error) {
+	if c.row.SentAt.IsZero() {
+		return time.Time{}, false, nil
+	}
+	for f := range message.Fields(c.row.Fields) {
+		if equalFold(string(f.Name), "Date") {
+			if t, err := netmail.ParseDate(strings.TrimSpace(string(f.Value))); err == nil {
+				return dayOf(t), true, nil
+			}
+		}
+	}
+	return dayOf(c.row.SentAt), true, nil
+}
+
+// wanted gives a search string in UTF-8. An unknown charset fails the command
+// when it runs, with NO.
+func (p *searchParser) wanted() *matcher {
+	raw := p.d.AString()
+	if p.args.charset != "" && message.KnownCharset(p.args.charset) {
+		text, ok := message.FromCharset([]byte(raw), p.args.charset)
+		if !ok {
+			p.d.Fail("search string is not in its charset")
+		}
+		raw = text
+	}
+	return newMatcher(raw)
+}
+
+// headerKey is FROM, TO, CC, BCC, SUBJECT and HEADER: the decoded text of any
+// field of that name contains the string; an empty string asks whether there
+// is such a field (RFC 9051 §6.4.4).
+func headerKey(name string) func(*searchParser) criterion {
+	return func(p *searchParser) criterion {
+		p.d.SP()
+		m := p.wanted()
+		cost, cols := costOctets, mail.ColBlob
+		if message.IsListed(name) {
+			cost, cols = costFields, mail.ColBlob|mail.ColFields
+		}
+		return onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) {
+			lines := c.row.Fields
+			if len(lines) == 0 || !message.IsListed(name) {
+				header, err := c.body.fullHeader(ctx)
+				if err != nil {
+					return false, err
+				}
+				lines = header
+			}
+			for f := range message.Fields(lines) {
+				if equalFold(string(f.Name), name) && m.field(f.Value) {
+					return true, nil
+				}
+			}
+			return false, nil
+		})
+	}
+}
+
+// text is BODY and, with the header too, TEXT: decoded text of any text part
+// contains the string. Octets are streamed; nothing but a window is held.
+func (p *searchParser) text(header bool) criterion {
+	p.d.SP()
+	m := p.wanted()
+	cols := mail.ColBlob | mail.ColParts
+	return onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) {
+		if header {
+			h, err := c.body.fullHeader(ctx)
+			if err != nil || m.header(h) {
+				return err == nil, err
+			}
+		}
+		root, err := c.body.tree()
+		if err != nil {
+			return false, err
+		}
+		return c.body.partContains(ctx, root, m)
+	})
+}
