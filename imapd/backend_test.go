@@ -1,0 +1,142 @@
+package imapd_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"postroom/imapd"
+	"postroom/internal/mail"
+	"postroom/internal/spool"
+	"postroom/store"
+	"postroom/store/storetest"
+)
+
+const password = "correct horse"
+
+// backend is a store with accounts, and what an imapd.Server needs beside it.
+type backend struct {
+	store *store.Store
+	spool *spool.Spool
+
+	mu       sync.Mutex
+	accounts map[string]mail.AccountID
+	ended    map[mail.AccountID]bool
+}
+
+func newBackend(t testing.TB) *backend {
+	t.Helper()
+	sp, err := spool.New(t.TempDir(), 256<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := storetest.New(t, func(c *store.Config) { c.Decompress = spool.ReadChunk })
+	return &backend{store: st, spool: sp, accounts: map[string]mail.AccountID{}, ended: map[mail.AccountID]bool{}}
+}
+
+// account makes an account with the test password.
+func (b *backend) account(t testing.TB, address string) mail.AccountID {
+	t.Helper()
+	id := storetest.Account(t, b.store, address)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.accounts[address] = id
+	return id
+}
+
+func (b *backend) config() imapd.Config {
+	return imapd.Config{
+		Hostname: "mail.example.test", Store: b.store, Blobs: blobs{b.store}, Spool: b.spool,
+		Append: b.append, Verify: b.verify, StillValid: b.stillValid,
+		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch {
+			w := b.store.Watch(a, m)
+			return imapd.Watch{C: w.C, Close: w.Close}
+		},
+		WatchAccount: func(a mail.AccountID) imapd.Watch {
+			w := b.store.WatchAccount(a)
+			return imapd.Watch{C: w.C, Close: w.Close}
+		},
+		AuthWithoutTLS: true, LiftLimits: true, Log: slog.New(slog.DiscardHandler),
+		MaxMessageSize: 10 << 20,
+	}
+}
+
+func (b *backend) append(ctx context.Context, a mail.AccountID, m mail.MailboxID, list []imapd.AppendMessage) (uint32, mail.UIDSet, error) {
+	var in []store.AppendMessage
+	for _, x := range list {
+		in = append(in, store.AppendMessage{Content: x.Message, Summary: x.Message.Summary, Flags: x.Flags, Keywords: x.Keywords, Received: x.Received})
+	}
+	res, err := b.store.Append(ctx, a, m, in)
+	return res.UIDValidity, mail.UIDSetOf(res.UIDs...), err
+}
+
+func (b *backend) verify(_ context.Context, login, pw string, _ netip.Addr) (imapd.Identity, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	id, ok := b.accounts[login]
+	if !ok || pw != password {
+		return imapd.Identity{}, mail.Errorf(mail.CodeBadCredentials, "wrong address or password")
+	}
+	return imapd.Identity{Account: id, Login: login}, nil
+}
+
+func (b *backend) stillValid(_ context.Context, id imapd.Identity) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended[id.Account] {
+		return mail.Errorf(mail.CodeAccountDisabled, "account disabled")
+	}
+	return nil
+}
+
+// serve runs a server until the test ends and gives its address.
+func serve(t testing.TB, c imapd.Config, implicitTLS bool) (*imapd.Server, string) {
+	t.Helper()
+	srv := imapd.New(c)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(context.Background(), ln, implicitTLS) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-done; !errors.Is(err, imapd.ErrClosed) {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return srv, ln.Addr().String()
+}
+
+// blobs reads octets with the store's own reader.
+type blobs struct{ s *store.Store }
+
+func (b blobs) WriteTo(ctx context.Context, w io.Writer, id mail.BlobID, off, n int64) error {
+	for n > 0 {
+		var chunk []byte
+		if err := b.s.QueryForTest(ctx, []any{&chunk}, `SELECT data FROM blobs WHERE blob_id = $1 AND chunk = $2`, int64(id), off/mail.ChunkSize); err != nil {
+			return err
+		}
+		plain, err := spool.ReadChunk(chunk)
+		if err != nil {
+			return err
+		}
+		plain = plain[off%mail.ChunkSize:]
+		k := min(n, int64(len(plain)))
+		if _, err := w.Write(plain[:k]); err != nil {
+			return err
+		}
+		off, n = off+k, n-k
+	}
+	return nil
+}

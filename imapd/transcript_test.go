@@ -1,0 +1,330 @@
+package imapd_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"postroom/imapd"
+	"postroom/internal/mail"
+	"postroom/store/storetest"
+)
+
+// A transcript is a conversation of several connections with one account:
+//
+//	# comment
+//	! 3 messages          the INBOX holds three small messages
+//	! no login            connections are not logged in by themselves
+//	M name                a message; its lines follow, each after "| "
+//	| Subject: hi
+//	C1: a SELECT INBOX    connection 1 sends a line
+//	C1-: a LOGIN x {3}    … without CRLF
+//	S1: * 3 EXISTS        a line that must come, in order; others may come before
+//	!S1: * 4 EXISTS       must not come among the lines of this block
+//
+// A block is what stands between two runs of C lines. In patterns {{re}} is a
+// regular expression, {{name=re}} keeps what it matched, {{$name}} stands for
+// it, also in C lines. {{+name}} sends message name as a literal with {n+}. A
+// response that has literals is one line; its line ends are shown as \n.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no transcripts", err)
+	}
+	b := newBackend(t)
+	for i, f := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(f, "testdata/"), ".txt")
+		t.Run(name, func(t *testing.T) {
+			runTranscript(t, b, f, fmt.Sprintf("user%d@example.test", i))
+		})
+	}
+}
+
+type transcript struct {
+	t        *testing.T
+	b        *backend
+	address  string // of the server
+	user     string
+	account  mail.AccountID
+	login    bool
+	config   imapd.Config
+	started  bool
+	conns    map[string]*client
+	messages map[string][]byte
+	vars     map[string]string
+	where    string
+	seen     map[string][]string // lines of this block, by connection
+	sending  bool
+}
+
+// client is one connection.
+type client struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func runTranscript(t *testing.T, b *backend, file, user string) {
+	octets, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &transcript{t: t, b: b, user: user, login: true, conns: map[string]*client{}, config: b.config(),
+		messages: map[string][]byte{}, vars: map[string]string{"user": user, "password": password}, seen: map[string][]string{}}
+	tr.account = b.account(t, user)
+	var message string
+	for i, line := range strings.Split(string(octets), "\n") {
+		tr.where = fmt.Sprintf("%s:%d: %s", file, i+1, line)
+		switch {
+		case line == "", strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "! "):
+			tr.directive(line[2:])
+		case strings.HasPrefix(line, "M "):
+			message = line[2:]
+		case strings.HasPrefix(line, "|"):
+			text := strings.TrimPrefix(line[1:], " ")
+			tr.messages[message] = append(tr.messages[message], text+"\r\n"...)
+		case strings.HasPrefix(line, "C"):
+			tr.send(line)
+		case strings.HasPrefix(line, "S"):
+			who, pattern, _ := strings.Cut(line, ": ")
+			tr.expect(strings.TrimPrefix(who, "S"), pattern)
+		case strings.HasPrefix(line, "!S"):
+			who, pattern, _ := strings.Cut(line, ": ")
+			tr.mustNot(strings.TrimPrefix(who, "!S"), pattern)
+		default:
+			t.Fatalf("%s: not understood", tr.where)
+		}
+	}
+	for _, c := range tr.conns {
+		_ = c.Close()
+	}
+}
+
+func (tr *transcript) directive(text string) {
+	tr.t.Helper()
+	switch {
+	case text == "no login":
+		tr.login = false
+	case text == "no plain text":
+		tr.config.AuthWithoutTLS = false
+	case text == "tls":
+		tr.config.TLS = serverTLS(tr.t)
+	case text == "quota":
+		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
+			tr.t.Fatal(err)
+		}
+	case text == "disable":
+		tr.b.mu.Lock()
+		tr.b.ended[tr.account] = true
+		tr.b.mu.Unlock()
+	case strings.HasSuffix(text, " messages"):
+		n, _ := strconv.Atoi(strings.TrimSuffix(text, " messages"))
+		for i := range n {
+			tr.deliver(i + 1)
+		}
+	default:
+		tr.t.Fatalf("%s: unknown directive", tr.where)
+	}
+}
+
+// deliver puts a small message into INBOX; number n was received on day n.
+func (tr *transcript) deliver(n int) {
+	tr.t.Helper()
+	text := fmt.Sprintf("From: Ann <ann%d@example.test>\r\nTo: bob@example.test\r\nSubject: message %d\r\n"+
+		"Date: Thu, %d Jan 2026 12:00:00 +0100\r\nMessage-ID: <m%d@example.test>\r\n\r\nbody of %d\r\n", n, n, n, n, n)
+	w := tr.b.spool.Begin(nil, 1<<20)
+	if _, err := io.WriteString(w, text); err != nil {
+		tr.t.Fatal(err)
+	}
+	m, err := w.Finish()
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	defer m.Discard()
+	at := time.Date(2026, 2, n, 12, 0, 0, 0, time.UTC)
+	_, _, err = tr.b.append(context.Background(), tr.account, storetest.Inbox(tr.t, tr.b.store, tr.account),
+		[]imapd.AppendMessage{{Received: at, Message: m}})
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+func (tr *transcript) conn(who string) *client {
+	tr.t.Helper()
+	if c := tr.conns[who]; c != nil {
+		return c
+	}
+	if !tr.started {
+		tr.started = true
+		_, tr.address = serve(tr.t, tr.config, false)
+	}
+	nc, err := net.Dial("tcp", tr.address)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	tr.t.Cleanup(func() { _ = nc.Close() })
+	c := &client{nc, bufio.NewReader(nc)}
+	tr.conns[who] = c
+	if tr.login {
+		tr.line(who)
+		fmt.Fprintf(c, "login LOGIN %q %q\r\n", tr.user, password)
+		if l := tr.line(who); !strings.HasPrefix(l, "login OK") {
+			tr.t.Fatalf("%s: %s", tr.where, l)
+		}
+	}
+	tr.seen[who] = nil
+	return c
+}
+
+func (tr *transcript) send(line string) {
+	tr.t.Helper()
+	if !tr.sending {
+		tr.seen, tr.sending = map[string][]string{}, true
+	}
+	who, text, ok := strings.Cut(line, ":")
+	if !ok {
+		tr.t.Fatalf("%s: not understood", tr.where)
+	}
+	end := "\r\n"
+	if strings.HasSuffix(who, "-") {
+		end = ""
+	}
+	text = tr.fill(strings.TrimPrefix(text, " ")) + end
+	if _, err := io.WriteString(tr.conn(strings.Trim(who, "C-")), text); err != nil {
+		tr.t.Fatalf("%s: %v", tr.where, err)
+	}
+}
+
+var slot = regexp.MustCompile(`\{\{(.*?)\}\}`)
+
+// fill replaces slots in what a client sends.
+func (tr *transcript) fill(text string) string {
+	return slot.ReplaceAllStringFunc(text, func(s string) string {
+		s = s[2 : len(s)-2]
+		switch {
+		case strings.HasPrefix(s, "$"):
+			return tr.vars[s[1:]]
+		case strings.HasPrefix(s, "+"):
+			m := tr.messages[s[1:]]
+			return fmt.Sprintf("{%d+}\r\n%s", len(m), m)
+		case strings.HasPrefix(s, "~"):
+			m := tr.messages[s[1:]]
+			return fmt.Sprintf("~{%d+}\r\n%s", len(m), m)
+		case strings.HasPrefix(s, "size "):
+			return strconv.Itoa(len(tr.messages[s[5:]]))
+		}
+		tr.t.Fatalf("%s: unknown slot", tr.where)
+		return ""
+	})
+}
+
+// pattern compiles what a line must look like.
+func (tr *transcript) pattern(text string) (*regexp.Regexp, []string) {
+	tr.t.Helper()
+	var re strings.Builder
+	var names []string
+	re.WriteString("^")
+	rest := text
+	for _, m := range slot.FindAllStringSubmatch(text, -1) {
+		before, after, _ := strings.Cut(rest, m[0])
+		re.WriteString(regexp.QuoteMeta(before))
+		rest = after
+		name, expr, named := strings.Cut(m[1], "=")
+		switch {
+		case strings.HasPrefix(m[1], "$"):
+			re.WriteString(regexp.QuoteMeta(tr.vars[m[1][1:]]))
+		case strings.HasPrefix(m[1], "size "):
+			re.WriteString(strconv.Itoa(len(tr.messages[m[1][5:]])))
+		case strings.HasPrefix(m[1], "text "):
+			re.WriteString(regexp.QuoteMeta(strings.ReplaceAll(string(tr.messages[m[1][5:]]), "\r\n", `\n`)))
+		case named && regexp.MustCompile(`^[a-z0-9]+$`).MatchString(name):
+			names = append(names, name)
+			re.WriteString("(" + expr + ")")
+		default:
+			re.WriteString("(?:" + m[1] + ")")
+		}
+	}
+	re.WriteString(regexp.QuoteMeta(rest) + "$")
+	c, err := regexp.Compile(re.String())
+	if err != nil {
+		tr.t.Fatalf("%s: %v", tr.where, err)
+	}
+	return c, names
+}
+
+func (tr *transcript) expect(who, text string) {
+	tr.t.Helper()
+	tr.sending = false
+	re, names := tr.pattern(text)
+	tr.conn(who)
+	var passed []string
+	for {
+		line := tr.line(who)
+		if m := re.FindStringSubmatch(line); m != nil {
+			for i, n := range names {
+				tr.vars[n] = m[i+1]
+			}
+			return
+		}
+		passed = append(passed, line)
+		if text == "EOF" && line == "EOF" {
+			return
+		}
+		if line == "EOF" || line == "TIMEOUT" {
+			tr.t.Fatalf("%s\nmust come, but there was:\n  %s", tr.where, strings.Join(passed, "\n  "))
+		}
+	}
+}
+
+func (tr *transcript) mustNot(who, text string) {
+	tr.t.Helper()
+	re, _ := tr.pattern(text)
+	for _, line := range tr.seen[who] {
+		if re.MatchString(line) {
+			tr.t.Fatalf("%s\nmust not come, but there was:\n  %s", tr.where, line)
+		}
+	}
+}
+
+var literalAtEnd = regexp.MustCompile(`\{(\d+)\}\r\n$`)
+
+// line reads one response with its literals.
+func (tr *transcript) line(who string) string {
+	tr.t.Helper()
+	c := tr.conns[who]
+	_ = c.SetReadDeadline(time.Now().Add(8 * time.Second))
+	var got []byte
+	for {
+		part, err := c.r.ReadBytes('\n')
+		got = append(got, part...)
+		if err != nil {
+			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+				return "TIMEOUT"
+			}
+			return "EOF"
+		}
+		m := literalAtEnd.FindSubmatch(got)
+		if m == nil {
+			break
+		}
+		n, _ := strconv.Atoi(string(m[1]))
+		body := make([]byte, n)
+		if _, err := io.ReadFull(c.r, body); err != nil {
+			return "EOF"
+		}
+		got = append(got, body...)
+	}
+	line := string(bytes.ReplaceAll(bytes.TrimSuffix(got, []byte("\r\n")), []byte("\r\n"), []byte(`\n`)))
+	tr.seen[who] = append(tr.seen[who], line)
+	return line
+}
