@@ -238,8 +238,10 @@ BEGIN
     END LOOP;
 END $$;
 
--- For: does anything still use this messages row (sweep, COPY).
-CREATE INDEX mailbox_messages_message ON mailbox_messages (account_id, message_id);
+-- For: does anything still use this messages row (sweep). Not led by account_id:
+-- a plan made while the table was empty would take it for as good as the
+-- primary key, and read the whole account.
+CREATE INDEX mailbox_messages_message ON mailbox_messages (message_id);
 
 -- One append-only row per writing statement and mailbox, written under the
 -- mailbox lock: wake-ups and CHANGEDSINCE read it instead of scanning.
@@ -273,7 +275,7 @@ CREATE TABLE expunged (
 -- For: the sweep takes the oldest.
 CREATE INDEX expunged_at ON expunged (expunged_at);
 -- For: does anything still use this messages row.
-CREATE INDEX expunged_message ON expunged (account_id, message_id);
+CREATE INDEX expunged_message ON expunged (message_id);
 
 -- The octets of messages, as zstd frames of at most 512 KiB plain octets, so
 -- that any size is read in constant memory and at any offset.

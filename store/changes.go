@@ -32,7 +32,8 @@ const sqlChanges = `WITH st AS MATERIALIZED (
 	(SELECT m.uid, m.modseq, m.flags, nullif(m.keywords, '{}'), NULL::bigint[], NULL::int8multirange, NULL::boolean
 		FROM touched t CROSS JOIN LATERAL (
 			SELECT * FROM mailbox_messages m
-			WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN t.lo AND t.hi AND m.modseq > $3) m
+			WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN t.lo AND t.hi AND m.modseq > $3
+			OFFSET 0) m -- the log leads: not the mailbox in UID order
 		ORDER BY m.uid)`
 
 // sqlScan answers by reading every message of the mailbox. What vanished still

@@ -17,8 +17,7 @@ const sqlCopy = `WITH dst AS MATERIALIZED (
 		WHERE s.account_id = $1 AND s.mailbox_id = $5
 	), src AS MATERIALIZED (
 		SELECT m.uid, m.message_id, m.flags, m.keywords, m.received_at, m.size, row_number() OVER (ORDER BY m.uid) - 1 AS place
-		FROM unnest($3::bigint[], $4::bigint[]) AS r(lo, hi), mailbox_messages m
-		WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.lo AND r.hi
+		FROM ` + sqlPicked + `
 	), d AS MATERIALIZED (` + sqlSums + ` FROM src
 	), used AS (
 		UPDATE account_usage u SET live_bytes = u.live_bytes + d.bytes, messages = u.messages + d.n

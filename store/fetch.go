@@ -52,15 +52,16 @@ type fetch struct {
 }
 
 // batch reads the next rows. A wide range is read along the index up to the
-// limit; narrow ones are listed UID by UID: each has one good plan.
+// limit; narrow ones are looked up one by one: each has one good plan.
 func (f *fetch) batch(ctx context.Context) error {
 	f.rows, f.arena, f.full = f.rows[:0], f.arena[:0], false
 	head := f.left[0]
 	wide := int64(head.Hi)-int64(head.Lo) >= int64(f.limit)
-	var list []int64
+	var list mail.UIDSet
 	if !wide {
 		list = f.list()
 	}
+	lo, hi := bounds(list)
 	limit := f.limit
 	err := f.s.pinned(ctx, func(b *pgx.Batch) {
 		f.rows, f.arena, f.full = f.rows[:0], f.arena[:0], false
@@ -68,7 +69,7 @@ func (f *fetch) batch(ctx context.Context) error {
 			b.Queue(f.q[1], f.acct, f.mbox, head.Lo, head.Hi, limit).Query(f.read)
 			return
 		}
-		b.Queue(f.q[0], f.acct, f.mbox, list).Query(f.read)
+		b.Queue(f.q[0], f.acct, f.mbox, lo, hi).Query(f.read)
 	})
 	if err != nil {
 		return err
@@ -77,25 +78,28 @@ func (f *fetch) batch(ctx context.Context) error {
 	return nil
 }
 
-// list takes UIDs from the front of left, up to the limit.
-func (f *fetch) list() []int64 {
-	out := make([]int64, 0, f.limit)
-	for _, r := range f.left {
-		for u := int64(r.Lo); u <= int64(r.Hi); u++ {
-			if len(out) == f.limit {
-				return out
+// list takes ranges from the front of left, of as many UIDs as the limit.
+func (f *fetch) list() mail.UIDSet {
+	room := int64(f.limit)
+	for i, r := range f.left {
+		n := int64(r.Hi) - int64(r.Lo) + 1
+		if n > room {
+			out := f.left[:i:i]
+			if room > 0 {
+				out = append(out, mail.UIDRange{Lo: r.Lo, Hi: r.Lo + mail.UID(room) - 1})
 			}
-			out = append(out, u)
+			return out
 		}
+		room -= n
 	}
-	return out
+	return f.left
 }
 
 // advance cuts what was read off left, and fits the limit to the rows' size.
-func (f *fetch) advance(head mail.UIDRange, list []int64, limit int) {
+func (f *fetch) advance(head mail.UIDRange, list mail.UIDSet, limit int) {
 	done := head.Hi
 	if list != nil {
-		done = mail.UID(list[len(list)-1])
+		done = list[len(list)-1].Hi
 	}
 	if n := len(f.rows); f.full || list == nil && n == limit {
 		done = f.rows[n-1].UID

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"sync"
 
 	"postroom/internal/mail"
@@ -23,37 +24,49 @@ var columnGroups = []struct {
 
 var fetchQueries sync.Map // mail.Columns -> [2]string
 
-// fetchQuery gives the statements for a set of columns: by list of UIDs ($3),
-// and by span $3 to $4 of at most $5 rows.
+// fetchQuery gives the statements for a set of columns: by list of ranges $3
+// to $4, and by one range $3 to $4 of at most $5 rows.
 func fetchQuery(cols mail.Columns) [2]string {
 	if q, ok := fetchQueries.Load(cols); ok {
 		return q.([2]string)
 	}
 	q := [2]string{
-		fetchUnion(cols, "m.uid = ANY ($3::bigint[])", " ORDER BY m.uid", " ORDER BY uid"),
-		fetchUnion(cols, "m.uid BETWEEN $3 AND $4", " ORDER BY m.uid LIMIT $5", " ORDER BY uid LIMIT $5"),
+		fetchUnion(cols, listed, "", " ORDER BY 1"),
+		fetchUnion(cols, spanned, " ORDER BY m.uid LIMIT $5", " ORDER BY 1 LIMIT $5"),
 	}
 	fetchQueries.Store(cols, q)
 	return q
 }
 
+// Where the rows come from; see pinned.go for the OFFSET 0.
+const (
+	listed = `unnest($3::bigint[], $4::bigint[]) AS r(lo, hi) CROSS JOIN LATERAL (SELECT * FROM %s x
+		WHERE x.account_id = $1 AND x.mailbox_id = $2 AND x.uid BETWEEN r.lo AND r.hi OFFSET 0) m`
+	spanned = `(SELECT * FROM %s x
+		WHERE x.account_id = $1 AND x.mailbox_id = $2 AND x.uid BETWEEN $3 AND $4 ORDER BY x.uid LIMIT $5) m`
+	withMessage = ` CROSS JOIN LATERAL (SELECT * FROM messages y WHERE y.account_id = $1 AND y.id = m.message_id OFFSET 0) g`
+)
+
 // fetchUnion reads mailbox_messages and, when asked, expunged too.
-func fetchUnion(cols mail.Columns, where, order, outer string) string {
-	live := fetchSelect(cols, "mailbox_messages", "false", where) + order
+func fetchUnion(cols mail.Columns, from, order, outer string) string {
+	live := fetchSelect(cols, fmt.Sprintf(from, "mailbox_messages"), "false") + order
 	if cols&mail.WithExpunged == 0 {
+		if order == "" {
+			return live + outer
+		}
 		return live
 	}
-	return "(" + live + ") UNION ALL (" + fetchSelect(cols, "expunged", "true", where) + order + ")" + outer
+	return "(" + live + ") UNION ALL (" + fetchSelect(cols, fmt.Sprintf(from, "expunged"), "true") + order + ")" + outer
 }
 
-func fetchSelect(cols mail.Columns, table, expunged, where string) string {
+func fetchSelect(cols mail.Columns, from, expunged string) string {
 	q := "SELECT m.uid, m.modseq, m.flags, m.keywords, m.message_id, m.size, m.received_at, m.saved_at, " + expunged
 	var joined string
 	for _, g := range columnGroups {
 		if cols&g.bit != 0 {
 			q += g.list
-			joined = " JOIN messages g ON g.account_id = $1 AND g.id = m.message_id"
+			joined = withMessage
 		}
 	}
-	return q + " FROM " + table + " m" + joined + " WHERE m.account_id = $1 AND m.mailbox_id = $2 AND " + where
+	return q + " FROM " + from + joined
 }

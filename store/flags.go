@@ -12,21 +12,18 @@ import (
 
 // sqlStore changes flags in one statement, under the lock taken before it:
 // $1 account, $2 mailbox, $3 and $4 UID ranges, $5 flags, $6 keywords, $7 the
-// highest modseq that may be changed, $8 flags to keep. cur and upd read the
-// same rows of the same snapshot; cur has the old values, which RETURNING
-// does not give.
+// highest modseq that may be changed, $8 flags to keep. cur has the old values,
+// which RETURNING does not give.
 func sqlStore(flags, keywords, changed string) string {
 	return fmt.Sprintf(`WITH st AS MATERIALIZED (
 			SELECT s.highestmodseq + 1 AS modseq FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
 		), cur AS MATERIALIZED (
-			SELECT m.uid, m.modseq, m.size, m.flags AS was, %[1]s AS flags, %[2]s AS keywords,
+			SELECT m.account_id, m.mailbox_id, m.uid, m.modseq, m.size, m.flags AS was, %[1]s AS flags, %[2]s AS keywords,
 				%[3]s AS changed, m.modseq > $7 AS late
-			FROM unnest($3::bigint[], $4::bigint[]) AS r(lo, hi), mailbox_messages m
-			WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.lo AND r.hi
+			FROM %[4]s
 		), upd AS (
-			UPDATE mailbox_messages m SET modseq = (SELECT modseq FROM st), flags = %[1]s, keywords = %[2]s
-			FROM unnest($3::bigint[], $4::bigint[]) AS r(lo, hi)
-			WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.lo AND r.hi AND m.modseq <= $7 AND (%[3]s)
+			UPDATE mailbox_messages m SET modseq = (SELECT modseq FROM st), flags = p.flags, keywords = p.keywords
+			FROM cur p WHERE p.changed AND NOT p.late AND %[5]s
 		), d AS (
 			SELECT count(*) AS n, range_agg(int8range(uid, uid + 1)) AS uids,
 				coalesce(sum((was & 1) - (flags & 1)), 0) AS unseen,
@@ -43,7 +40,7 @@ func sqlStore(flags, keywords, changed string) string {
 		)
 		SELECT cur.uid, CASE WHEN changed AND NOT late THEN st.modseq ELSE cur.modseq END,
 			cur.flags, cur.keywords, late, changed AND NOT late
-		FROM cur, st ORDER BY cur.uid`, flags, keywords, changed)
+		FROM cur, st ORDER BY cur.uid`, flags, keywords, changed, sqlPicked, sqlIsPicked)
 }
 
 // The statement of each mode, without and with keywords. The parameters are

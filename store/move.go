@@ -19,9 +19,10 @@ const sqlMove = `WITH dst AS MATERIALIZED (
 		WHERE s.account_id = $1 AND s.mailbox_id = $5
 	), st AS MATERIALIZED (
 		SELECT s.highestmodseq + 1 AS modseq FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+	), picked AS MATERIALIZED (
+		SELECT m.account_id, m.mailbox_id, m.uid FROM ` + sqlPicked + ` WHERE EXISTS (SELECT FROM dst)
 	), gone AS (
-		DELETE FROM mailbox_messages m USING unnest($3::bigint[], $4::bigint[]) AS r(lo, hi)
-		WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN r.lo AND r.hi AND EXISTS (SELECT FROM dst)
+		DELETE FROM mailbox_messages m USING picked p WHERE ` + sqlIsPicked + `
 		RETURNING m.uid, m.message_id, m.flags, m.keywords, m.received_at, m.saved_at, m.size
 	), held AS (
 		INSERT INTO expunged (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size, expunged_at, moved)

@@ -36,3 +36,20 @@ func (s *Store) pinned(ctx context.Context, queue func(b *pgx.Batch)) error {
 		}
 	}
 }
+
+// Statistics of a table that was empty a minute ago say that a mailbox holds
+// one message; then every plan that reads the whole mailbox looks cheap. So
+// the statements leave one way only: a LATERAL subquery with OFFSET 0 is not
+// turned around, and a table that is written is joined by all columns of its
+// key, and by nothing else, to rows that were picked before.
+
+// sqlPicked reads the rows of mailbox_messages with UIDs in the ranges $3 to
+// $4 of account $1 and mailbox $2.
+const sqlPicked = `unnest($3::bigint[], $4::bigint[]) AS r(lo, hi) CROSS JOIN LATERAL (
+		SELECT * FROM mailbox_messages x
+		WHERE x.account_id = $1 AND x.mailbox_id = $2 AND x.uid BETWEEN r.lo AND r.hi OFFSET 0) m`
+
+// sqlIsPicked joins mailbox_messages m to a materialized CTE p. The array of
+// one makes the index useless for any order, so that reading all of it is no
+// plan; partitions are still pruned by it.
+const sqlIsPicked = `m.account_id = ANY (ARRAY[p.account_id]) AND m.mailbox_id = p.mailbox_id AND m.uid = p.uid`
