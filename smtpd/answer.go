@@ -99,7 +99,6 @@ func (w *wire) capabilities() string {
 		"DSN",                 // RFC 3461
 		"SMTPUTF8",            // RFC 6531
 		"CHUNKING",            // RFC 3030
-		fmt.Sprintf("LIMITS RCPTMAX=%d", w.srv.cfg.Limits.Recipients), // RFC 9422
 	)
 	return "250-" + strings.Join(lines[:len(lines)-1], "\r\n250-") + "\r\n250 " + lines[len(lines)-1] + "\r\n"
 }
