@@ -110,9 +110,10 @@ func (l *lanes) attempt(units []*unit, wait bool) error {
 		return err
 	}
 	defer c.Release()
-	g := newGroup(units, wait)
+	g := newGroup(units, wait, l.hints)
 	if err := g.fill(ctx, c.Conn()); err != nil {
 		rollback(c.Conn())
+		l.hints.drop(g)
 		if err == errDuplicate {
 			return l.s.findDuplicates(ctx, units)
 		}
@@ -126,5 +127,6 @@ func (l *lanes) attempt(units []*unit, wait bool) error {
 	}
 	l.s.hook("deliver:after-commit")
 	g.place()
+	l.hints.keep(g)
 	return nil
 }

@@ -12,12 +12,15 @@ import (
 
 // group is the transaction of several units: its statements ride in one batch.
 type group struct {
-	units []*unit
-	wait  bool // for mailboxes that someone holds, instead of leaving them out
-	batch *pgx.Batch
+	units  []*unit
+	wait   bool // for mailboxes that someone holds, instead of leaving them out
+	batch  *pgx.Batch
+	hints  *hints
+	hinted map[mail.AccountID]bool // accounts filed by hint
 
 	targets map[mailboxKey]*target
 	usage   map[mail.AccountID]*accountDelta
+	places  []int64 // of each message among those of its mailbox
 
 	xid      string
 	accepted int64 // fingerprints that were new
@@ -31,6 +34,7 @@ type target struct {
 	found  bool
 	first  mail.UID
 	modseq mail.ModSeq
+	place  string // the row's new ctid
 }
 
 // accountDelta is what happens to one account_usage row. live and quota are
@@ -40,11 +44,18 @@ type accountDelta struct {
 
 	found       bool
 	live, quota int64
+	place       string
 }
 
-func newGroup(units []*unit, wait bool) *group {
-	return &group{units: units, wait: wait, batch: &pgx.Batch{},
+func newGroup(units []*unit, wait bool, h *hints) *group {
+	g := &group{units: units, wait: wait, batch: &pgx.Batch{}, hints: h,
 		targets: map[mailboxKey]*target{}, usage: map[mail.AccountID]*accountDelta{}}
+	for _, u := range units {
+		for i := range u.messages {
+			g.places = append(g.places, g.count(&u.messages[i]))
+		}
+	}
+	return g
 }
 
 // queueRows puts the inserts of all units, and then the filing, into the batch.

@@ -37,6 +37,13 @@ func (g *group) fill(ctx context.Context, c *pgx.Conn) error {
 	if err := g.send(ctx, c); err != nil {
 		return err
 	}
+	missed, err := g.queueMissed()
+	if err == nil && missed {
+		err = g.send(ctx, c)
+	}
+	if err != nil {
+		return err
+	}
 	return g.judge()
 }
 

@@ -25,7 +25,7 @@ func (s *Store) deliverTx(ctx context.Context, tx pgx.Tx, ds []*mail.Delivery) (
 		u.accepted, u.ignore, u.done = nil, true, make(chan error, 1)
 		units = append(units, u)
 	}
-	g := newGroup(units, true)
+	g := newGroup(units, true, s.lane.hints)
 	if err := g.streamBlobs(ctx, tx); err != nil {
 		return nil, dbError(err)
 	}

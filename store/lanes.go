@@ -27,6 +27,7 @@ type lanes struct {
 	s      *Store
 	seed   maphash.Seed
 	names  *nameCache
+	hints  *hints
 	sideOK chan struct{} // slots of side writers
 	soloOK chan struct{} // slots of large messages
 
@@ -45,7 +46,7 @@ type committer struct {
 }
 
 func newLanes(s *Store) *lanes {
-	l := &lanes{s: s, seed: maphash.MakeSeed(), names: newNameCache(s),
+	l := &lanes{s: s, seed: maphash.MakeSeed(), names: newNameCache(s), hints: newHints(),
 		sideOK: make(chan struct{}, sideWriters), soloOK: make(chan struct{}, aloneWriters),
 		side: map[mailboxKey][]*unit{}}
 	for range s.cfg.Committers {
