@@ -15,6 +15,10 @@ import (
 // maxMultiAppend bounds the messages of one MULTIAPPEND.
 const maxMultiAppend = 1000
 
+// quotaAhead is from which size on the quota is looked at before the client is
+// asked for a message; the store looks anyway.
+const quotaAhead = 64 << 10
+
 // runAppend parses and runs
 //
 //	append         = "APPEND" SP mailbox 1*append-message     ; RFC 9051 §6.3.12, RFC 3502
@@ -106,6 +110,9 @@ func (s *session) checkSize(ctx context.Context, size int64) error {
 	}
 	if size == 0 {
 		return no("", "an empty message is no message")
+	}
+	if size < quotaAhead {
+		return nil
 	}
 	q, err := s.srv.Store.Quota(ctx, s.identity.Account)
 	if err != nil {

@@ -6,44 +6,84 @@ import (
 	"postroom/internal/mail"
 )
 
+// Octets read of a message before its response begins: all there is of most
+// messages, so that a store that goes away in between is NO and not a cut
+// connection.
+const (
+	leadSize = 64 << 10
+	leadsMax = 256 << 10 // of one message's items together
+)
+
+// prepared is a section of one message, found and ready to be written.
+type prepared struct {
+	sp   span
+	ok   bool
+	lead []byte // the first octets of sp, once read
+	size int64  // of a decoded part
+	nul  bool   // the decoded part holds NUL
+}
+
 // sectionItem is BODY[…] (RFC 9051 §6.4.5).
 func sectionItem(name string, sec *section, seen bool) fetchItem {
-	it := fetchItem{name: name + "[", row: true, seen: seen, cols: sec.columns()}
-	it.write = func(ctx context.Context, m *fetched) error {
-		sp, ok, err := m.body.find(ctx, sec)
-		if err != nil {
-			return err
-		}
-		sec.write(m.s.enc, name)
-		if !ok {
-			m.s.enc.Raw("NIL")
-			return nil
-		}
-		if sec.partial {
-			sp = sp.slice(sec.offset, sec.count)
-		}
-		return m.literal(ctx, sp)
-	}
-	return it
+	return fetchItem{name: name + "[", row: true, seen: seen, cols: sec.columns(),
+		check: func(ctx context.Context, m *fetched) error { return m.prepare(ctx, sec) },
+		write: func(ctx context.Context, m *fetched) error {
+			sec.write(m.s.enc, name)
+			p := m.prepared[sec]
+			if !p.ok {
+				m.s.enc.Raw("NIL")
+				return nil
+			}
+			return m.literal(ctx, p)
+		}}
 }
 
 // rfc822Item is RFC822, RFC822.HEADER or RFC822.TEXT (RFC 3501 §6.4.5).
 func rfc822Item(name, text string, seen bool) fetchItem {
 	sec := &section{text: text}
-	return fetchItem{name: name, row: true, seen: seen, cols: sec.columns(), write: func(ctx context.Context, m *fetched) error {
-		sp, _, err := m.body.find(ctx, sec)
-		if err != nil {
-			return err
-		}
-		m.s.enc.Raw(name, " ")
-		return m.literal(ctx, sp)
-	}}
+	return fetchItem{name: name, row: true, seen: seen, cols: sec.columns(),
+		check: func(ctx context.Context, m *fetched) error { return m.prepare(ctx, sec) },
+		write: func(ctx context.Context, m *fetched) error {
+			m.s.enc.Raw(name, " ")
+			return m.literal(ctx, m.prepared[sec])
+		}}
 }
 
-// literal streams a span as a literal. An error leaves the response broken.
-func (m *fetched) literal(ctx context.Context, sp span) error {
-	m.s.enc.LiteralSize(sp.size(), false)
-	return m.body.copy(ctx, m.s.enc, sp)
+// prepare finds the section and reads its beginning.
+func (m *fetched) prepare(ctx context.Context, sec *section) error {
+	sp, ok, err := m.body.find(ctx, sec)
+	if err != nil {
+		return err
+	}
+	if sec.partial {
+		sp = sp.slice(sec.offset, sec.count)
+	}
+	p := &prepared{sp: sp, ok: ok}
+	if n := min(sp.size(), leadSize); sp.n > 0 && m.leads+n <= leadsMax {
+		if p.lead, err = m.body.read(ctx, sp, n); err != nil {
+			return err
+		}
+		m.leads += n
+	}
+	m.keep(sec, p)
+	return nil
+}
+
+func (m *fetched) keep(sec *section, p *prepared) {
+	if m.prepared == nil {
+		m.prepared = make(map[*section]*prepared, 1)
+	}
+	m.prepared[sec] = p
+}
+
+// literal streams a section. An error leaves the response broken.
+func (m *fetched) literal(ctx context.Context, p *prepared) error {
+	m.s.enc.LiteralSize(p.sp.size(), false)
+	if _, err := m.s.enc.Write(p.lead); err != nil {
+		return err
+	}
+	n := int64(len(p.lead))
+	return m.body.copy(ctx, m.s.enc, p.sp.slice(n, p.sp.size()-n))
 }
 
 // binaryItem is BINARY[…] and BINARY.PEEK[…]: the part without its transfer
@@ -53,17 +93,17 @@ func binaryItem(sec *section, seen bool) fetchItem {
 	it.check = func(ctx context.Context, m *fetched) error { return m.measure(ctx, sec) }
 	it.write = func(ctx context.Context, m *fetched) error {
 		sec.write(m.s.enc, "BINARY")
-		size, ok := m.sizes[sec]
-		if !ok {
+		p := m.prepared[sec]
+		if !p.ok {
 			m.s.enc.Raw("NIL")
 			return nil
 		}
-		offset := min(sec.offset, size)
-		size -= offset
+		offset := min(sec.offset, p.size)
+		size := p.size - offset
 		if sec.partial {
 			size = min(size, sec.count)
 		}
-		m.s.enc.LiteralSize(size, m.nul[sec])
+		m.s.enc.LiteralSize(size, p.nul)
 		return m.body.decode(ctx, sec, &window{w: m.s.enc, skip: offset, left: size})
 	}
 	return it
@@ -75,7 +115,7 @@ func binarySizeItem(sec *section) fetchItem {
 	it.check = func(ctx context.Context, m *fetched) error { return m.measure(ctx, sec) }
 	it.write = func(_ context.Context, m *fetched) error {
 		sec.write(m.s.enc, "BINARY.SIZE")
-		m.s.enc.Number(uint64(m.sizes[sec]))
+		m.s.enc.Number(uint64(m.prepared[sec].size))
 		return nil
 	}
 	return it
@@ -85,16 +125,13 @@ func binarySizeItem(sec *section) fetchItem {
 // an encoding that can't be undone refuses the FETCH (RFC 3516 §4.3).
 func (m *fetched) measure(ctx context.Context, sec *section) error {
 	_, ok, err := m.body.find(ctx, sec)
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
 	var c counter
-	if err := m.body.decode(ctx, sec, &c); err != nil {
-		return err
+	if ok {
+		err = m.body.decode(ctx, sec, &c)
 	}
-	if m.sizes == nil {
-		m.sizes, m.nul = map[*section]int64{}, map[*section]bool{}
-	}
-	m.sizes[sec], m.nul[sec] = c.n, c.nul
-	return nil
+	m.keep(sec, &prepared{ok: ok, size: c.n, nul: c.nul})
+	return err
 }

@@ -27,8 +27,9 @@ type fetched struct {
 	flags mail.MessageFlags
 	row   *mail.MessageRow // nil when the snapshot is enough
 	body  *body
-	sizes map[*section]int64 // of decoded parts, by check
-	nul   map[*section]bool
+	// prepared sections, and how much of them is held.
+	prepared map[*section]*prepared
+	leads    int64
 }
 
 // fetchItems is the table of items (RFC 9051 §6.4.5, RFC 3501 §6.4.5, and

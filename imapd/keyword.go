@@ -1,0 +1,93 @@
+package imapd
+
+import (
+	"context"
+	"slices"
+
+	"postroom/internal/mail"
+)
+
+// keywordNames caches the account's keyword table.
+type keywordNames struct {
+	names  []string // by keyword number
+	loaded bool
+}
+
+// keywordsOf makes sure that the names of these numbers are known; new ones
+// are announced by FLAGS first (RFC 9051 §7.3.5).
+func (s *session) keywordsOf(ctx context.Context, ids []int16) error {
+	for _, id := range ids {
+		if s.kw.loaded && int(id) < len(s.kw.names) && s.kw.names[id] != "" {
+			continue
+		}
+		if err := s.loadKeywords(ctx); err != nil {
+			return err
+		}
+		s.writeFlagsResponse()
+		return nil
+	}
+	return nil
+}
+
+func (s *session) loadKeywords(ctx context.Context) error {
+	names, err := s.srv.Store.Keywords(ctx, s.identity.Account)
+	if err != nil {
+		return err
+	}
+	s.kw = keywordNames{names: names, loaded: true}
+	return nil
+}
+
+// keywordName gives the name of a keyword number, "" when it is unknown.
+func (s *session) keywordName(id int16) string {
+	if id < 0 || int(id) >= len(s.kw.names) {
+		return ""
+	}
+	return s.kw.names[id]
+}
+
+// writeFlags writes a flag list.
+func (s *session) writeFlags(m mail.MessageFlags) {
+	sep := "("
+	for _, f := range mail.FlagNames {
+		if m.Flags&f.Flag != 0 {
+			s.enc.Raw(sep, f.Name)
+			sep = " "
+		}
+	}
+	for _, id := range m.Keywords {
+		if name := s.keywordName(id); name != "" {
+			s.enc.Raw(sep, name)
+			sep = " "
+		}
+	}
+	if sep == "(" {
+		s.enc.Raw("(")
+	}
+	s.enc.Raw(")")
+}
+
+// writeFlagsResponse writes FLAGS and PERMANENTFLAGS of the mailbox.
+func (s *session) writeFlagsResponse() {
+	list := ""
+	for _, f := range mail.FlagNames {
+		list += " " + f.Name
+	}
+	for _, name := range s.kw.names {
+		if name != "" {
+			list += " " + name
+		}
+	}
+	s.enc.Raw("* FLAGS (", list[1:], ")\r\n")
+	if s.sel != nil && s.sel.readOnly {
+		s.enc.Raw("* OK [PERMANENTFLAGS ()] read-only\r\n")
+		return
+	}
+	s.enc.Raw("* OK [PERMANENTFLAGS (", list[1:], ` \*)] flags that stay`, "\r\n")
+}
+
+// keywordID finds a keyword's number, whatever its case.
+func (s *session) keywordID(name string) (int16, bool) {
+	i := slices.IndexFunc(s.kw.names, func(n string) bool { return n != "" && equalFold(n, name) })
+	return int16(i), i >= 0
+}
