@@ -47,6 +47,7 @@ type Config struct {
 	Connections    int           // at once; 0: 20
 	PerDestination int           // connections at once; 0: 4
 	PerConnection  int           // messages of one connection; 0: 100
+	KeepIdle       time.Duration // a connection without work; 0: 5 s
 	Batch          int           // entries leased for one connection; 0: 50
 	Lease          time.Duration // 0: 15 min
 	Poll           time.Duration // longest rest between two looks; 0: 30 s
@@ -89,6 +90,7 @@ func (c Config) orDefaults() Config {
 	def(&c.PerDestination, 4)
 	def(&c.PerConnection, 100)
 	def(&c.Batch, 50)
+	def(&c.KeepIdle, 5*time.Second)
 	def(&c.Lease, 15*time.Minute)
 	def(&c.Poll, 30*time.Second)
 	def(&c.DownFor, 30*time.Second)

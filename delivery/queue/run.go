@@ -42,16 +42,26 @@ func (r *run) work() {
 		defer func() { <-r.w.slots }()
 	case <-r.ctx.Done():
 	}
-	defer func() {
-		if r.session != nil {
-			r.session.Close()
-		}
-	}()
+	defer r.leave()
+	if i := r.w.pool.take(r.domain); i != nil {
+		r.session, r.plan, r.sent = i.session, i.plan, i.sent
+	}
 	for len(r.todo) > 0 {
 		for _, m := range r.todo {
 			r.one(m)
 		}
 		r.todo = r.more()
+	}
+}
+
+// leave hands a good connection on and ends any other.
+func (r *run) leave() {
+	switch {
+	case r.session == nil:
+	case r.session.Usable() && r.sent < r.w.cfg.PerConnection && r.ctx.Err() == nil:
+		r.w.pool.put(r.domain, r.session, r.plan, r.sent)
+	default:
+		r.session.Close()
 	}
 }
 

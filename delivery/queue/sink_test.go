@@ -25,6 +25,7 @@ type sink struct {
 	sessions int
 	open     int
 	mostOpen int
+	conns    []*smtp.Conn
 }
 
 type taken struct {
@@ -49,13 +50,24 @@ func newSink(t *testing.T, dsn bool) *sink {
 	return k
 }
 
-func (k *sink) NewSession(*smtp.Conn) (smtp.Session, error) {
+func (k *sink) NewSession(c *smtp.Conn) (smtp.Session, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sessions++
+	k.conns = append(k.conns, c)
 	k.open++
 	k.mostOpen = max(k.mostOpen, k.open)
 	return &sinkSession{k: k}, nil
+}
+
+// hangUp closes all connections, as a server does after a while.
+func (k *sink) hangUp() {
+	k.mu.Lock()
+	conns := k.conns
+	k.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+	}
 }
 
 // messages gives what was taken so far.

@@ -16,6 +16,7 @@ type Worker struct {
 	slots chan struct{} // one per connection
 	freed chan struct{} // a run ended
 	port  portWatch
+	pool  *pool
 	// unsettled counts the outcomes that could not be written yet: while there
 	// are any, nothing new is leased.
 	unsettled atomic.Int64
@@ -36,7 +37,8 @@ type dest struct {
 func New(cfg Config) *Worker {
 	cfg = cfg.orDefaults()
 	return &Worker{cfg: cfg, slots: make(chan struct{}, cfg.Connections), freed: make(chan struct{}, 1),
-		port: portWatch{suspect: map[string]time.Time{}, stale: true}, dests: map[string]*dest{}}
+		port: portWatch{suspect: map[string]time.Time{}, stale: true}, dests: map[string]*dest{},
+		pool: &pool{keepFor: cfg.KeepIdle, max: cfg.Connections, idle: map[string][]*idle{}}}
 }
 
 // Run works until ctx ends; then running transactions get Config.Drain to
@@ -56,6 +58,7 @@ func (w *Worker) Run(ctx context.Context) {
 		w.rest(ctx, ok)
 	}
 	runs.Wait()
+	w.pool.close()
 }
 
 func (w *Worker) releaseOrphans(ctx context.Context) {

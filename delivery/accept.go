@@ -1,0 +1,151 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"postroom/internal/mail"
+)
+
+// Commit makes the message durable: one store.Deliver holds the local copies,
+// the queue entries, the events and what recognises a retry. Only after its
+// commit may 250 be said.
+func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
+	defer m.Discard()
+	if !m.judged {
+		m.judge()
+	}
+	if m.err != nil {
+		return mail.Delivered{}, m.refused(ctx, m.err)
+	}
+	msg, err := m.w.Finish()
+	if err != nil {
+		return mail.Delivered{}, m.refused(ctx, err)
+	}
+	m.msg = msg
+	del, err := m.delivery(ctx)
+	if err != nil {
+		return mail.Delivered{}, m.refused(ctx, err)
+	}
+	out, err := m.d.store.Deliver(ctx, del)
+	if mail.Is(err, mail.CodeOverQuota) {
+		err = m.d.overQuota()
+	}
+	if err != nil {
+		return mail.Delivered{}, m.refused(ctx, err)
+	}
+	m.log(ctx, out)
+	if !out.Duplicate {
+		m.reportDelivered(ctx)
+	}
+	return out, nil
+}
+
+// delivery puts together what the message changes.
+func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
+	signature, err := m.sign(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ours := m.d.receivedField(m.s, m.e, m.trace, m.at, m.e.UTF8) + signature + m.added
+	del := &mail.Delivery{
+		Trace: m.trace, Content: m.msg, Summary: m.msg.Summary, Relay: m.route.relay,
+		Events: []mail.Event{{Trace: m.trace, At: m.at, Kind: mail.EventAccepted, Account: m.s.Account,
+			Peer: m.peer(), Text: fmt.Sprintf("from <%s>, %d octets, %s", m.e.From, m.msg.Summary.Size, m.s.With(m.e.UTF8))}},
+	}
+	if m.named {
+		del.Fingerprint = fingerprint(m.s, m.e, m.msg.Summary.Hash)
+	}
+	for _, l := range m.route.locals {
+		del.Locals = append(del.Locals, mail.LocalDelivery{
+			Account: l.account, Received: m.at, Recipient: l.rcpt.Address,
+			Prefix: []byte(returnPath(m.e.From) + m.d.deliveredTo(l.address) + ours),
+		})
+	}
+	if len(m.route.relay) > 0 {
+		del.Outbound = m.outbound(signature + m.added)
+	}
+	return del, nil
+}
+
+// outbound is what the queue entries share. SMTPUTF8 is asked of the next hop
+// only where header or reverse-path need it (RFC 6531 §3.6), whatever the
+// client asked for.
+func (m *Incoming) outbound(fields string) mail.Outbound {
+	needsUTF8 := m.e.UTF8 && (m.header8 || !m.e.From.IsASCII())
+	ours := m.d.receivedField(m.s, m.e, m.trace, m.at, needsUTF8) + fields
+	var prefix strings.Builder
+	for _, f := range m.route.forwards {
+		if needsUTF8 || f.IsASCII() {
+			prefix.WriteString(m.d.deliveredTo(f))
+		}
+	}
+	prefix.WriteString(ours)
+	return mail.Outbound{
+		From: m.e.From, Account: m.s.Account, Prefix: []byte(prefix.String()),
+		Ret: m.e.Ret, EnvID: m.e.EnvID, UTF8: needsUTF8, Body8Bit: m.body8,
+		Expires: m.at.Add(m.d.cfg.QueueLifetime),
+	}
+}
+
+// sign gives the DKIM-Signature fields of a submission, by the domain of its
+// From field, so that DMARC sees them aligned.
+func (m *Incoming) sign(ctx context.Context) (string, error) {
+	if m.s.Role != mail.RoleSubmission || m.d.signer == nil {
+		return "", nil
+	}
+	keys, err := m.d.signer.SigningKeys(ctx, m.from.Domain)
+	if err != nil || len(keys) == 0 {
+		return "", err
+	}
+	body, err := m.msg.Open()
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	whole := []io.Reader{strings.NewReader(m.added), body}
+	if !m.ended { // a header alone: the signer wants its empty line
+		whole = append(whole, strings.NewReader("\r\n"))
+	}
+	header := append([]byte(m.added), m.head...)
+	out, err := sign(keys, m.from.Domain, bytes.TrimSuffix(header, []byte("\r\n")), io.MultiReader(whole...))
+	if err != nil {
+		return "", mail.Wrap(mail.CodeUnavailable, err, "the message cannot be signed now")
+	}
+	return out, nil
+}
+
+func (m *Incoming) peer() string {
+	if !m.s.Peer.IsValid() {
+		return ""
+	}
+	return m.s.Peer.Addr().Unmap().String()
+}
+
+func (m *Incoming) log(ctx context.Context, out mail.Delivered) {
+	m.d.log.InfoContext(ctx, "accepted", "id", out.Trace, "peer", m.peer(), "account", m.s.Login, "from", m.e.From.String(),
+		"recipients", len(m.e.Recipients), "local", len(m.route.locals), "relay", len(m.route.relay),
+		"size", m.msg.Summary.Size, "duplicate", out.Duplicate)
+}
+
+func (m *Incoming) refused(ctx context.Context, err error) error {
+	m.d.log.InfoContext(ctx, "refused", "id", m.trace, "peer", m.peer(), "account", m.s.Login, "from", m.e.From.String(), "error", err)
+	return err
+}
+
+// Accept takes one whole message from r through the same walk as SMTP: every
+// recipient is checked, then the octets. Line ends must be CRLF.
+func (d *Delivery) Accept(ctx context.Context, s *mail.Session, e *mail.Envelope, r io.Reader) (mail.Delivered, error) {
+	m, err := d.Begin(ctx, s, e)
+	if err != nil {
+		return mail.Delivered{}, err
+	}
+	if _, err := io.Copy(m, r); err != nil {
+		m.Discard()
+		return mail.Delivered{}, mail.Wrap(mail.CodeUnavailable, err, "the message cannot be read")
+	}
+	return m.Commit(ctx)
+}

@@ -1,0 +1,102 @@
+// Package delivery is what happens to a message between the SMTP session and
+// the store: who may send it and to whom, where each recipient leads, which
+// fields of ours go before it, and one store.Deliver for all of it. It is the
+// backend of smtpd.
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"postroom/internal/mail"
+	"postroom/internal/spool"
+)
+
+// Store is what delivery needs of the store.
+type Store interface {
+	NewID() int64
+	// Deliver writes everything in one transaction and returns after its commit.
+	Deliver(ctx context.Context, d *mail.Delivery) (mail.Delivered, error)
+	ResolveRecipient(ctx context.Context, rcpt mail.Address) (mail.Resolution, error)
+	SenderAllowed(ctx context.Context, acct mail.AccountID, a mail.Address) (bool, error)
+}
+
+// Config is what does not change while serving.
+type Config struct {
+	Hostname      string
+	MaxSize       int64         // octets of a message; 0: no limit here
+	QueueLifetime time.Duration // 0: 5 days
+	QuotaHard     bool          // over quota is 552, not 452
+	Now           func() time.Time
+	Log           *slog.Logger
+}
+
+// Delivery decides about mail. It is safe for concurrent use.
+type Delivery struct {
+	cfg    Config
+	store  Store
+	spool  *spool.Spool
+	signer Signer
+	log    *slog.Logger
+	recent recent
+}
+
+// New makes a Delivery. Without a signer mail goes out unsigned.
+func New(cfg Config, store Store, sp *spool.Spool, signer Signer) *Delivery {
+	if cfg.QueueLifetime == 0 {
+		cfg.QueueLifetime = 5 * 24 * time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Delivery{cfg: cfg, store: store, spool: sp, signer: signer, log: cfg.Log}
+}
+
+// recent keeps what RCPT found out until DATA needs it, so that a recipient
+// costs one look-up. Nothing in it is older than recentAge or used twice.
+type recent struct {
+	mu sync.Mutex
+	m  map[recentKey]resolved
+}
+
+type recentKey struct {
+	peer netip.AddrPort // one session
+	rcpt mail.Address
+}
+
+type resolved struct {
+	mail.Resolution
+	at time.Time
+}
+
+const (
+	recentAge = 10 * time.Second
+	recentMax = 4096
+)
+
+func (r *recent) put(k recentKey, res mail.Resolution, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.m == nil || len(r.m) >= recentMax {
+		r.m = make(map[recentKey]resolved)
+	}
+	r.m[k] = resolved{res, now}
+}
+
+func (r *recent) take(k recentKey, now time.Time) (mail.Resolution, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res, ok := r.m[k]
+	delete(r.m, k)
+	return res.Resolution, ok && now.Sub(res.at) < recentAge
+}
+
+// randomText gives 16 letters that nobody can guess.
+func randomText() string { return rand.Text()[:16] }
