@@ -275,8 +275,8 @@ func TestLeaseIsRenewedWhileThePeerThinks(t *testing.T) {
 	o2 := newOffice(t, nil)
 	o2.sink.before = func() { <-goOn }
 	o2.send("alice@example.test", rcpt("x@out.test", 0))
-	o2.cfg.Lease = 4500 * time.Millisecond
-	o2.cfg.Relay = relayWith(o2, time.Second)
+	o2.cfg.Lease = 6 * time.Second
+	o2.cfg.Relay = relayWith(o2, 5*time.Second)
 	for range 2 {
 		o2.work(nil)
 	}
