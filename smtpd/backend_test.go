@@ -17,7 +17,8 @@ import (
 type recorder struct {
 	mu        sync.Mutex
 	messages  []recorded
-	open      int // messages begun and neither committed nor discarded
+	discard   bool // keep no octets
+	open      int  // messages begun and neither committed nor discarded
 	beginErr  error
 	writeErr  error
 	commitErr error
@@ -79,17 +80,25 @@ type recording struct {
 }
 
 func (m *recording) Write(p []byte) (int, error) {
+	m.b.mu.Lock()
+	defer m.b.mu.Unlock()
 	if m.b.writeErr != nil {
 		return 0, m.b.writeErr
+	}
+	if m.b.discard {
+		return len(p), nil
 	}
 	return m.buf.Write(p)
 }
 
 func (m *recording) Commit(ctx context.Context) (mail.Delivered, error) {
-	if m.b.inCommit != nil {
-		m.b.inCommit <- struct{}{}
+	m.b.mu.Lock()
+	inCommit, release := m.b.inCommit, m.b.release
+	m.b.mu.Unlock()
+	if inCommit != nil {
+		inCommit <- struct{}{}
 		select {
-		case <-m.b.release:
+		case <-release:
 		case <-ctx.Done():
 			return mail.Delivered{}, mail.Wrap(mail.CodeUnavailable, ctx.Err(), "try again later")
 		}
@@ -116,6 +125,14 @@ func (m *recording) close() {
 		m.done = true
 		m.b.open--
 	}
+}
+
+// hold makes Commit wait: it sends to inCommit, then receives from release.
+func (b *recorder) hold() (inCommit <-chan struct{}, release chan<- struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inCommit, b.release = make(chan struct{}), make(chan struct{})
+	return b.inCommit, b.release
 }
 
 func (b *recorder) all() []recorded {

@@ -33,7 +33,7 @@ func (w *wire) data(arg string) {
 		w.say(replyNoRecipients)
 	default:
 		if bad := w.session.begin(); bad != nil {
-			w.refuse("DATA", bad)
+			w.say(bad) // logged where it arose
 			return
 		}
 		w.body, w.chunked = &dotReader{w: w, lineStart: true}, false

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"postroom/internal/auth"
 	"postroom/internal/mail"
 )
 
@@ -74,7 +76,9 @@ func TestBackendFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, mx, false)
+			r.backend.mu.Lock()
 			tc.spoil(r.backend)
+			r.backend.mu.Unlock()
 			c := r.dial()
 			opened(c)
 			c.do("DATA", tc.data)
@@ -101,6 +105,50 @@ func TestBackendFailures(t *testing.T) {
 	}
 }
 
+func TestRevokedLoginEnds(t *testing.T) {
+	var state atomic.Int32 // 0: valid, 1: the store is away, 2: revoked
+	cfg := submission
+	cfg.StillValid = func(_ context.Context, id auth.Identity) error {
+		switch {
+		case id.Account != 7 || id.Credential != 1:
+			t.Errorf("asked about %+v", id)
+		case state.Load() == 1:
+			return mail.Errorf(mail.CodeUnavailable, "try again later")
+		case state.Load() == 2:
+			return mail.Errorf(mail.CodeNoPermission, "the log-in is no longer valid")
+		}
+		return nil
+	}
+	r := start(t, cfg, true)
+	at := func(before func(c *client)) *client {
+		state.Store(0)
+		c := r.dialTLS()
+		c.want("220 ")
+		c.do("EHLO x", "250-")
+		c.do("AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00alice@example.test\x00"+secret)), "235 ")
+		before(c)
+		return c
+	}
+	begun := func(c *client) {
+		c.do("MAIL FROM:<alice@example.test>", "250 ")
+		c.do("RCPT TO:<x@elsewhere.example>", "250 ")
+	}
+	c := at(func(*client) {})
+	state.Store(1)
+	c.do("MAIL FROM:<alice@example.test>", "451 4.3.0")
+	state.Store(2)
+	c.do("MAIL FROM:<alice@example.test>", "421 4.7.0 the log-in is no longer valid")
+	c.closed()
+	c = at(begun)
+	state.Store(2)
+	c.do("DATA", "421 4.7.0")
+	c.closed()
+	c = at(begun)
+	state.Store(2)
+	c.do("BDAT 3 LAST\r\na\r\n", "421 4.7.0")
+	c.closed()
+}
+
 func TestDefectInTheBackend(t *testing.T) {
 	r := start(t, mx, false)
 	c := r.dial()
@@ -113,20 +161,20 @@ func TestDefectInTheBackend(t *testing.T) {
 
 func TestGoneClientDoesNotUndoTheCommit(t *testing.T) {
 	r := start(t, mx, false)
-	r.backend.inCommit, r.backend.release = make(chan struct{}), make(chan struct{})
+	inCommit, release := r.backend.hold()
 	c := r.dial()
 	opened(c)
 	c.do("DATA", "354 ")
 	c.send("kept\r\n.\r\n")
-	<-r.backend.inCommit
+	<-inCommit
 	c.conn.Close()
-	close(r.backend.release)
+	close(release)
 	waitFor(t, "the message is there", func() bool { return len(r.backend.all()) == 1 })
 }
 
 func TestShutdown(t *testing.T) {
 	r := start(t, mx, false)
-	r.backend.inCommit, r.backend.release = make(chan struct{}), make(chan struct{})
+	inCommit, release := r.backend.hold()
 	idle, greeted, busy, committing := r.dial(), r.dial(), r.dial(), r.dial()
 	idle.want("220 ")
 	greeted.want("220 ")
@@ -135,7 +183,7 @@ func TestShutdown(t *testing.T) {
 	opened(committing)
 	committing.do("DATA", "354 ")
 	committing.send(".\r\n")
-	<-r.backend.inCommit
+	<-inCommit
 
 	done := make(chan error, 1)
 	go func() { done <- r.Shutdown(context.Background()) }()
@@ -145,13 +193,13 @@ func TestShutdown(t *testing.T) {
 	}
 	busy.do("DATA", "354 ")
 	busy.send("the last one\r\n.\r\n")
-	<-r.backend.inCommit
+	<-inCommit
 	select {
 	case err := <-done:
 		t.Fatalf("Shutdown left running transactions behind: %v", err)
 	default:
 	}
-	close(r.backend.release)
+	close(release)
 	for _, c := range []*client{busy, committing} {
 		c.want("250 2.0.0 queued")
 		c.want("421 4.3.2")
@@ -167,13 +215,13 @@ func TestShutdown(t *testing.T) {
 
 func TestShutdownCutsWhatDoesNotEnd(t *testing.T) {
 	r := start(t, mx, false)
-	r.backend.inCommit, r.backend.release = make(chan struct{}), make(chan struct{})
+	inCommit, _ := r.backend.hold()
 	stuck, open := r.dial(), r.dial()
 	opened(open)
 	opened(stuck)
 	stuck.do("DATA", "354 ")
 	stuck.send(".\r\n")
-	<-r.backend.inCommit
+	<-inCommit
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if err := r.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {

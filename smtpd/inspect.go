@@ -68,12 +68,12 @@ func (i *inspector) scanLine(p []byte) error {
 	if i.line += len(p); i.line > i.limits.BodyLine {
 		return errBodyLine
 	}
+	if i.line == len(p) && end && bytes.IndexByte(p, ':') < 0 && p[0] != ' ' && p[0] != '\t' {
+		i.header = -1 // an empty line, or one that is no field: the body has begun
+	}
 	if i.header >= 0 {
 		if i.header += len(p); i.header > i.limits.Header {
 			return errHeader
-		}
-		if end && i.line == len("\r\n") {
-			i.header = -1
 		}
 	}
 	if end {

@@ -141,5 +141,6 @@ var (
 	replyJunk         = reply(421, "4.7.0", "too many commands without mail, closing")
 	replyCommands     = reply(421, "4.7.0", "too many commands, closing")
 	replyMessages     = reply(421, "4.7.0", "too many messages on one connection, closing")
+	replyRevoked      = reply(421, "4.7.0", "the log-in is no longer valid, closing")
 	replyAuthFailures = reply(421, "4.7.0", "too many failed log-ins, closing")
 )

@@ -13,6 +13,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"postroom/internal/auth"
 	"postroom/internal/listen"
 	"postroom/internal/mail"
 	"postroom/internal/maillog"
@@ -34,6 +35,9 @@ type Config struct {
 	// SharedPeers names addresses that stand for many clients (a container's
 	// gateway): ConnectionsPerClient does not apply to them.
 	SharedPeers func(netip.Addr) bool
+	// StillValid is asked at MAIL and before a message is taken whether the
+	// log-in still stands: CodeNoPermission ends the session. nil: always.
+	StillValid func(context.Context, auth.Identity) error
 	// AuthWithoutTLS and LiftLimits are for benches and tests, and work for
 	// clients on loopback only. LiftLimits lifts ConnectionsPerClient,
 	// Messages, Commands, Junk and Session.
@@ -176,11 +180,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, l := range listeners {
 		l.Close()
 	}
-	defer s.smtp.Close()
 	defer s.cancel()
 	select {
 	case <-s.idle:
-		return nil
+		return s.endSMTP()
 	case <-ctx.Done():
 	}
 	s.cancel()
@@ -189,11 +192,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		w.conn.Close()
 	}
 	s.mu.Unlock()
-	select {
-	case <-s.idle:
-	case <-time.After(5 * time.Second): // a Backend that ignores its context
-	}
+	s.endSMTP()
 	return ctx.Err()
+}
+
+// endSMTP ends go-smtp and waits for its goroutines, but not for a Backend
+// that ignores its context. (go-smtp's Close would run sessions from here,
+// beside their own goroutines.)
+func (s *Server) endSMTP() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.smtp.Shutdown(ctx); !errors.Is(err, smtp.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	gosasl "github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"postroom/internal/auth"
 	"postroom/internal/mail"
 	"postroom/internal/maillog"
 	"postroom/internal/sasl"
@@ -17,8 +19,9 @@ import (
 
 // session is go-smtp's view of us: one per EHLO'd connection.
 type session struct {
-	w  *wire
-	tx *transaction // nil when no MAIL is open
+	w        *wire
+	tx       *transaction  // nil when no MAIL is open
+	identity auth.Identity // zero before AUTH
 }
 
 // transaction is one message being sent.
@@ -46,6 +49,9 @@ func (s *session) Mail(from string, o *smtp.MailOptions) error {
 	tx := &transaction{env: envelopeOf(addr, o)}
 	ctx, cancel := s.w.callContext()
 	defer cancel()
+	if bad := s.stillValid(ctx); bad != nil {
+		return bad
+	}
 	if err := s.w.srv.backend.CheckSender(ctx, s.w.peer, &tx.env); err != nil {
 		return s.rejected("MAIL", err, slog.String("from", "<"+from+">"))
 	}
@@ -77,10 +83,31 @@ func (s *session) Rcpt(to string, o *smtp.RcptOptions) error {
 	return nil
 }
 
+// stillValid refuses to go on for an account that was disabled, or with a
+// password that was changed, since the log-in.
+func (s *session) stillValid(ctx context.Context) *smtp.SMTPError {
+	ask := s.w.srv.cfg.StillValid
+	if ask == nil || s.identity.Account == 0 {
+		return nil
+	}
+	err := ask(ctx, s.identity)
+	switch {
+	case err == nil:
+		return nil
+	case mail.Is(err, mail.CodeNoPermission), mail.Is(err, mail.CodeAccountDisabled):
+		s.w.srv.log.Reject(maillog.Session(s.w.peer), "MAIL", replyRevoked.Code, status(replyRevoked), replyRevoked.Message)
+		return replyRevoked
+	}
+	return s.rejected("MAIL", err)
+}
+
 // begin opens the message at the Backend.
 func (s *session) begin() *smtp.SMTPError {
 	ctx, cancel := s.w.callContext()
 	defer cancel()
+	if bad := s.stillValid(ctx); bad != nil {
+		return bad
+	}
 	msg, err := s.w.srv.backend.Begin(ctx, s.w.peer, &s.tx.env)
 	if err != nil {
 		return s.rejected("DATA", err)
@@ -247,6 +274,7 @@ func (x *exchange) verify(login, password string) error {
 	if err != nil {
 		return err
 	}
+	x.s.identity = id
 	w.peer.Account, w.peer.Credential, w.peer.Login = id.Account, id.Credential, id.Login
 	w.srv.log.Login(maillog.Session(w.peer), x.mech)
 	return nil

@@ -278,6 +278,7 @@ func (w *wire) Close() error {
 	w.flush()
 	w.ended = true
 	if w.linger {
+		w.linger = false
 		w.drain()
 	}
 	err := w.tr.Close()
