@@ -1,0 +1,25 @@
+package main
+
+type afterRestoreCmd struct {
+	Yes bool `short:"y" help:"Do not ask."`
+}
+
+func (c afterRestoreCmd) Run(e *env) error {
+	a, err := e.admin()
+	if err != nil {
+		return err
+	}
+	if err := e.confirm(c.Yes, "Give every mailbox a new UIDVALIDITY (clients load their mail anew) and hold the queue for review?"); err != nil {
+		return err
+	}
+	r, err := a.AfterRestore(e.ctx)
+	if err != nil {
+		return err
+	}
+	return e.result(r, func() {
+		e.say("%d mailboxes have a new UIDVALIDITY; %d queue entries wait for review.", r.Mailboxes, r.QueueHeld)
+		if r.QueueHeld > 0 {
+			e.say("Look at them with `postroom queue list`; let them go with `postroom queue release --all`, or delete what was sent before.")
+		}
+	})
+}

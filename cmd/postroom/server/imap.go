@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+
+	"postroom/imapd"
+	"postroom/internal/auth"
+	"postroom/internal/listen"
+	"postroom/internal/mail"
+	"postroom/store"
+)
+
+// openIMAP opens ports 143 and 993. The gate before them believes the PROXY
+// protocol and counts per client.
+func (s *Server) openIMAP(context.Context, Options) error {
+	if !s.cfg.HasRole("imap") {
+		return nil
+	}
+	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
+		Append: s.append, Verify: s.auth.Verify, StillValid: s.stillValid,
+		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
+		WatchAccount: func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
+		TLS:          s.tls.TLS(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
+		MaxMessageSize: s.cfg.MaxMessageSize, MaxConnections: s.cfg.Limits.Connections,
+		MaxPerAddress: s.cfg.Limits.Connections, // the gate counts them, behind a proxy too
+	})
+	gate := listen.NewGate(s.cfg.Limits.Connections, s.cfg.Limits.ConnectionsPerAddress, exempt(s.cfg, s.gateways))
+	for _, d := range s.doors {
+		if d.role != "imap" {
+			continue
+		}
+		refusal := "* BYE [LIMIT] too many connections, try again later\r\n"
+		if d.implicit {
+			refusal = ""
+		}
+		for _, socket := range d.sockets {
+			l := listen.New(socket, listen.Config{ProxyNetworks: s.cfg.ProxyNetworks, Refusal: refusal, Log: s.log}, gate)
+			go s.serve(d.key, func() error { return s.imap.Serve(context.Background(), l, d.implicit) })
+		}
+	}
+	return nil
+}
+
+func watch(w *store.Watch) imapd.Watch { return imapd.Watch{C: w.C, Close: w.Close} }
+
+// stillValid ends sessions whose password was changed or whose account was
+// disabled.
+func (s *Server) stillValid(ctx context.Context, id auth.Identity) error {
+	st, err := s.store.AccountState(ctx, id.Account)
+	if err != nil {
+		return err
+	}
+	if !st.Allows(id.Credential) {
+		return mail.Errorf(mail.CodeNoPermission, "the log-in is no longer valid")
+	}
+	return nil
+}
+
+// append stores what a client uploads.
+func (s *Server) append(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []imapd.AppendMessage) (uint32, mail.UIDSet, error) {
+	var all []store.AppendMessage
+	for _, m := range messages {
+		all = append(all, store.AppendMessage{Flags: m.Flags, Keywords: m.Keywords, Received: m.Received, Content: m.Message, Summary: m.Message.Summary})
+	}
+	r, err := s.store.Append(ctx, account, mailbox, all)
+	var uids mail.UIDSet
+	for _, u := range r.UIDs { // in the order given, which is ascending
+		uids.Append(u)
+	}
+	return r.UIDValidity, uids, err
+}
