@@ -82,7 +82,8 @@ func (r *mimeReader) space() {
 	r.i = len(r.b)
 }
 
-// token reads the value before the first ";", without space and comments.
+// token reads the value before the first ";", without comments, and without
+// space around "/". What follows other space is not the value's.
 func (r *mimeReader) token() []byte {
 	var out []byte
 	for {
@@ -92,7 +93,7 @@ func (r *mimeReader) token() []byte {
 			r.i++
 		}
 		word := r.b[at:r.i]
-		if r.i == at {
+		if n := len(out); r.i == at || n > 0 && out[n-1] != '/' && word[0] != '/' {
 			return out
 		}
 		if out == nil {

@@ -35,8 +35,8 @@ func dateWords(v []byte) [][]byte {
 		for r.i < len(v) && v[r.i] > ' ' && v[r.i] != ',' && v[r.i] != '(' {
 			r.i++
 		}
-		if r.i > at {
-			words = append(words, v[at:r.i])
+		if w := v[at:r.i]; r.i > at {
+			words = appendDateWord(words, w)
 		} else if r.i >= len(v) {
 			return words
 		} else {
@@ -44,6 +44,16 @@ func dateWords(v []byte) [][]byte {
 		}
 	}
 	return words
+}
+
+// appendDateWord joins the pieces of a time that space divides (RFC 5322
+// §A.6.3 has "09(comment):   55  :  06").
+func appendDateWord(words [][]byte, w []byte) [][]byte {
+	if n := len(words); n > 0 && (w[0] == ':' || bytes.HasSuffix(words[n-1], []byte(":"))) {
+		words[n-1] = append(bytes.Clone(words[n-1]), w...)
+		return words
+	}
+	return append(words, w)
 }
 
 type dateReader struct {

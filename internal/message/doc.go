@@ -3,7 +3,7 @@
 // keeps: envelope and body structure in IMAP wire form, the offsets of every
 // part, the fields that clients list by. The other functions work on what was
 // kept: DecodeParts finds the octets of BODY[1.2], FilterFields answers
-// HEADER.FIELDS, DecodeBody and Contains… serve BINARY and SEARCH.
+// HEADER.FIELDS, DecodeBody and DecodeText serve BINARY and SEARCH.
 //
 // Nothing here fails on a malformed message, since it has been accepted
 // already: what cannot be understood is described as plain text or as opaque

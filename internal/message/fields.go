@@ -120,6 +120,9 @@ func upper(c byte) byte {
 // must.
 func unfold(v []byte) []byte {
 	v = bytes.Trim(v, " \t\r\n")
+	if v == nil {
+		return []byte{} // there, but empty
+	}
 	if bytes.IndexByte(v, '\n') < 0 && bytes.IndexByte(v, '\r') < 0 {
 		return v
 	}

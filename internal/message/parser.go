@@ -20,10 +20,11 @@ type Parser struct {
 	lastCR  bool // the last octet written was CR
 	eol     int  // octets of the line end before lineOff: 0, 1 or 2
 
-	header []byte // of the entity whose header is being read
-	cut    bool   // header was longer than is kept
-	top    []byte // the message's own header
-	topCut bool
+	header  []byte // of the entity whose header is being read
+	cut     bool   // header was longer than is kept
+	mark    int    // len(header) and cut before the line being read
+	markCut bool
+	top     []byte // the message's own header
 
 	nodes []node
 	stack []frame
@@ -85,11 +86,12 @@ func (p *Parser) rest(b []byte) {
 
 // partial takes the begin or middle of a line.
 func (p *Parser) partial(b []byte) {
+	if p.off == p.lineOff {
+		p.mark, p.markCut = len(p.header), p.cut
+	}
 	p.keepLine(b)
 	if p.inHdr {
 		p.addHeader(b)
-	} else {
-		p.preview.add(b)
 	}
 	p.off += int64(len(b))
 	p.lastCR = b[len(b)-1] == '\r'
@@ -103,9 +105,8 @@ func (p *Parser) keepLine(b []byte) {
 
 // endLine takes the end of a line, or all of it.
 func (p *Parser) endLine(b []byte) {
-	line, had := b, 0
-	if p.off > p.lineOff {
-		had = int(min(p.off-p.lineOff, MaxHeader))
+	line, begun := b[:min(len(b), maxLineKept)], p.off > p.lineOff
+	if begun {
 		p.keepLine(b)
 		line = p.line
 	}
@@ -117,23 +118,23 @@ func (p *Parser) endLine(b []byte) {
 	p.off += int64(len(b))
 	p.lines++
 	p.lineOff, p.eol, p.lastCR = p.off, eol, false
-	p.take(line, b, start, prevEOL, had)
+	p.take(line, b, start, prevEOL, begun)
 	p.line = p.line[:0]
 }
 
-// take handles one line: line is its start, b its last piece, had what of it
-// was taken before b.
-func (p *Parser) take(line, b []byte, start int64, prevEOL, had int) {
+// take handles one line: line is its start, b its last piece, begun whether
+// there were pieces before.
+func (p *Parser) take(line, b []byte, start int64, prevEOL int, begun bool) {
 	if p.open > 0 && len(line) > 2 && line[0] == '-' && line[1] == '-' {
 		if f, end := p.matchBoundary(line[2:]); f >= 0 {
-			p.dropPartialHeader(had)
+			p.dropPartialHeader(begun)
 			p.boundary(f, end, start, prevEOL)
 			return
 		}
 	}
 	switch {
 	case !p.inHdr:
-		p.preview.add(b)
+		p.preview.add(line)
 	case isBlank(line) && p.off-start <= 2:
 		p.addHeader(b)
 		p.endHeader(p.off, p.lines)
@@ -156,9 +157,9 @@ func (p *Parser) addHeader(b []byte) {
 
 // dropPartialHeader takes back the pieces of a line that turned out to be a
 // boundary.
-func (p *Parser) dropPartialHeader(had int) {
-	if p.inHdr && !p.cut {
-		p.header = p.header[:len(p.header)-min(had, len(p.header))]
+func (p *Parser) dropPartialHeader(begun bool) {
+	if p.inHdr && begun {
+		p.header, p.cut = p.header[:p.mark], p.markCut
 	}
 }
 
@@ -170,7 +171,7 @@ func (p *Parser) endHeader(off, lines int64) {
 	p.inHdr = false
 	p.describe(n)
 	if p.cur == 0 {
-		p.top, p.topCut = p.header, p.cut
+		p.top = p.header
 		p.header = nil
 	}
 	p.header, p.cut = p.header[:0], false
@@ -211,7 +212,8 @@ func (p *Parser) matchBoundary(b []byte) (f int, end bool) {
 	best := 0
 	for i := len(p.stack) - 1; i >= 0; i-- {
 		bound := p.stack[i].boundary
-		if len(bound) > best && bytes.HasPrefix(b, bound) {
+		longer := len(bound) > best || best > 0 && len(bound) == best && p.stack[f].closed
+		if longer && bytes.HasPrefix(b, bound) {
 			f, best = i, len(bound)
 		}
 	}
@@ -242,8 +244,14 @@ func (p *Parser) boundary(f int, end bool, start int64, prevEOL int) {
 // closeTo ends the entity being read and all frames from index f on, whose
 // last octet is before at; eol is the line end there that is not theirs.
 func (p *Parser) closeTo(f int, at, lines int64, eol int) {
+	// A header that a boundary cuts keeps its last line end only if that is
+	// not also the end of what is around it.
+	cut := at
+	if p.inHdr && f < len(p.stack) {
+		cut = max(at-int64(eol), p.nodes[p.cur].hdr)
+	}
 	for p.inHdr {
-		p.endHeader(at, lines)
+		p.endHeader(cut, lines)
 	}
 	if p.cur >= 0 {
 		p.nodes[p.cur].close(at, lines, eol)
@@ -276,10 +284,6 @@ func (p *Parser) fill(multipart int32, at int64) {
 	p.header = header
 }
 
-// Header gives the message's own header as far as it is kept, its empty line
-// included, and whether it is cut; valid once the header is complete.
-func (p *Parser) Header() (header []byte, cut bool) { return p.top, p.topCut }
-
 // Finish ends the message. The Summary lacks only the Hash. The Parser is
 // used up.
 func (p *Parser) Finish() mail.Summary {
@@ -301,14 +305,17 @@ func (p *Parser) Finish() mail.Summary {
 
 // lastLine looks at a last line without an end: it may be a boundary.
 func (p *Parser) lastLine() {
-	if p.open == 0 || len(p.line) < 3 || p.line[0] != '-' || p.line[1] != '-' {
-		return
+	f, end := -1, false
+	if p.open > 0 && len(p.line) > 2 && p.line[0] == '-' && p.line[1] == '-' {
+		f, end = p.matchBoundary(p.line[2:])
 	}
-	f, end := p.matchBoundary(p.line[2:])
 	if f < 0 {
+		if !p.inHdr {
+			p.preview.add(p.line)
+		}
 		return
 	}
-	p.dropPartialHeader(int(min(p.off-p.lineOff, MaxHeader)))
+	p.dropPartialHeader(true)
 	p.lines++ // boundary takes the delimiter's own line end off again
 	p.boundary(f, end, p.lineOff, p.eol)
 	p.lines--
