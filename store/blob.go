@@ -2,76 +2,118 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io"
+
+	"github.com/jackc/pgx/v5"
 
 	"postroom/internal/mail"
 )
 
-// blobChunk reads the plain octets of one chunk. Each chunk is a statement of
-// its own: no connection is held while a slow client takes what was read.
-func (s *Store) blobChunk(ctx context.Context, blob mail.BlobID, chunk int64) ([]byte, error) {
-	var frame []byte
-	err := s.pool.QueryRow(ctx, "SELECT data FROM blobs WHERE blob_id = $1 AND chunk = $2", int64(blob), chunk).Scan(&frame)
-	if err != nil {
-		return nil, dbError(err)
-	}
-	plain, err := s.cfg.Decompress(frame)
-	if err != nil {
-		return nil, mail.Wrap(mail.CodeInternal, err, "the stored message cannot be read")
-	}
-	return plain, nil
-}
-
-// WriteTo writes n octets of a blob from off on to w, a chunk at a time: its
-// memory does not grow with n.
+// WriteTo writes n octets of a blob, from octet off on, to w: chunk by chunk,
+// with one plain chunk in memory, and no connection held while w takes it.
+// mail.CodeNotFound when the blob ends before, or is gone.
 func (s *Store) WriteTo(ctx context.Context, w io.Writer, blob mail.BlobID, off, n int64) error {
 	for n > 0 {
-		plain, err := s.blobChunk(ctx, blob, off/mail.ChunkSize)
+		plain, err := s.chunk(ctx, blob, off/mail.ChunkSize)
 		if err != nil {
 			return err
 		}
-		at := off % mail.ChunkSize
-		if at >= int64(len(plain)) {
-			return mail.Errorf(mail.CodeInternal, "the stored message is shorter than it was")
+		from := off % mail.ChunkSize
+		if from >= int64(len(plain)) {
+			return noBlob()
 		}
-		k := min(n, int64(len(plain))-at)
-		if _, err := w.Write(plain[at : at+k]); err != nil {
+		part := plain[from:min(int64(len(plain)), from+n)]
+		if _, err := w.Write(part); err != nil {
 			return err
 		}
-		off, n = off+k, n-k
+		off, n = off+int64(len(part)), n-int64(len(part))
 	}
 	return nil
 }
 
-// OpenBlob reads the size octets of a blob from the beginning, a chunk at a
-// time.
-func (s *Store) OpenBlob(ctx context.Context, blob mail.BlobID, size int64) (io.ReadCloser, error) {
-	return &blobReader{ctx: ctx, s: s, blob: blob, left: size}, nil
+// ReadBlobAt fills p with the octets of a blob from octet off on.
+func (s *Store) ReadBlobAt(ctx context.Context, blob mail.BlobID, p []byte, off int64) error {
+	return s.WriteTo(ctx, &filler{p}, blob, off, int64(len(p)))
 }
 
-type blobReader struct {
-	ctx   context.Context
-	s     *Store
-	blob  mail.BlobID
-	chunk int64
-	plain []byte
-	left  int64
-}
+type filler struct{ rest []byte }
 
-func (r *blobReader) Read(p []byte) (int, error) {
-	if r.left == 0 {
-		return 0, io.EOF
-	}
-	if len(r.plain) == 0 {
-		plain, err := r.s.blobChunk(r.ctx, r.blob, r.chunk)
-		if err != nil {
-			return 0, err
-		}
-		r.plain, r.chunk = plain, r.chunk+1
-	}
-	n := copy(p, r.plain[:min(int64(len(r.plain)), r.left)])
-	r.plain, r.left = r.plain[n:], r.left-int64(n)
+func (f *filler) Write(p []byte) (int, error) {
+	n := copy(f.rest, p)
+	f.rest = f.rest[n:]
 	return n, nil
 }
 
-func (r *blobReader) Close() error { return nil }
+// OpenBlob reads a blob of size octets from its beginning. Errors of reading
+// carry a code of internal/mail.
+func (s *Store) OpenBlob(ctx context.Context, blob mail.BlobID, size int64) (io.ReadCloser, error) {
+	r := &blobReader{s: s, ctx: ctx, blob: blob, size: size}
+	return r, r.fill()
+}
+
+// blobReader holds one plain chunk.
+type blobReader struct {
+	s    *Store
+	ctx  context.Context
+	blob mail.BlobID
+	size int64
+	off  int64 // of what follows plain
+	rest []byte
+}
+
+func (r *blobReader) fill() error {
+	if r.off >= r.size {
+		return nil
+	}
+	plain, err := r.s.chunk(r.ctx, r.blob, r.off/mail.ChunkSize)
+	if err != nil {
+		return err
+	}
+	if len(plain) == 0 {
+		return noBlob()
+	}
+	r.rest = plain[:min(int64(len(plain)), r.size-r.off)]
+	r.off += int64(len(r.rest))
+	return nil
+}
+
+// Read implements io.Reader.
+func (r *blobReader) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		if err := r.fill(); err != nil {
+			return 0, err
+		}
+		if len(r.rest) == 0 {
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (r *blobReader) Close() error {
+	r.rest, r.size = nil, r.off
+	return nil
+}
+
+// chunk gives a chunk's plain octets.
+func (s *Store) chunk(ctx context.Context, blob mail.BlobID, i int64) ([]byte, error) {
+	var stored []byte
+	err := s.pool.QueryRow(ctx, "SELECT data FROM blobs WHERE blob_id = $1 AND chunk = $2", int64(blob), i).Scan(&stored)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, noBlob()
+	}
+	if err != nil {
+		return nil, dbError(err)
+	}
+	plain, err := s.cfg.Decompress(stored)
+	if err != nil {
+		return nil, mail.Wrap(mail.CodeInternal, err, "stored message is damaged")
+	}
+	return plain, nil
+}
+
+func noBlob() error { return mail.Errorf(mail.CodeNotFound, "the message is gone") }

@@ -72,7 +72,7 @@ func (l *lanes) written(units []*unit) {
 		u.done <- nil
 	}
 	for k, m := range changed {
-		l.s.changed(k.account, k.mailbox, m)
+		l.s.hub.changed(watchKey{k.account, k.mailbox}, m)
 	}
 	if queued {
 		l.s.queueWake()

@@ -6,83 +6,51 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"postroom/internal/mail"
 )
 
 // keywordsMax bounds the keywords of an account: every session names them all.
 const keywordsMax = 1000
 
-// keywords gives the numbers of an account's keywords as an array literal,
-// numbering new names. Numbers are given in a transaction of their own, before
-// that of the message: a keyword without messages harms nobody.
+// keywords gives the numbers of an account's keywords as an array literal.
 func (n *nameCache) keywords(ctx context.Context, account mail.AccountID, names []string) (string, error) {
 	if len(names) == 0 {
 		return "{}", nil
 	}
-	ids, missing := n.known(account, names)
-	for try := 0; len(missing) > 0; try++ {
-		if try == 3 {
-			return "", mail.Errorf(mail.CodeTooMany, "an account has at most %d keywords", keywordsMax)
-		}
-		if try > 0 {
-			if err := n.number(ctx, account, missing); err != nil {
-				return "", err
-			}
-		}
-		if err := n.load(ctx, account, missing); err != nil {
+	ids := make([]int16, len(names))
+	for i, name := range names {
+		id, err := n.keyword(ctx, keywordKey{account, strings.ToLower(name)}, name)
+		if err != nil {
 			return "", err
 		}
-		ids, missing = n.known(account, names)
+		ids[i] = id
 	}
 	slices.Sort(ids)
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, id := range slices.Compact(ids) {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.Itoa(int(id)))
+	words := make([]string, 0, len(ids))
+	for _, id := range slices.Compact(ids) {
+		words = append(words, strconv.Itoa(int(id)))
 	}
-	b.WriteByte('}')
-	return b.String(), nil
+	return "{" + strings.Join(words, ",") + "}", nil
 }
 
-func (n *nameCache) known(account mail.AccountID, names []string) (ids []int16, missing []string) {
+func (n *nameCache) keyword(ctx context.Context, k keywordKey, name string) (int16, error) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, name := range names {
-		if id, ok := n.words[keywordKey{account, strings.ToLower(name)}]; ok {
-			ids = append(ids, id)
-		} else {
-			missing = append(missing, name)
-		}
+	id, ok := n.words[k]
+	n.mu.Unlock()
+	if ok {
+		return id, nil
 	}
-	return ids, missing
-}
-
-func (n *nameCache) load(ctx context.Context, account mail.AccountID, names []string) error {
-	lower := make([]string, len(names))
-	for i, name := range names {
-		lower[i] = strings.ToLower(name)
-	}
-	rows, err := n.s.pool.Query(ctx, `SELECT lower(name), id FROM keywords WHERE account_id = $1 AND lower(name) = ANY($2)`, int64(account), lower)
+	ids, err := n.s.keywordIDs(ctx, k.account, []string{name})
 	if err != nil {
-		return dbError(err)
+		return 0, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.words) >= nameCacheMax {
 		clear(n.words)
 	}
-	var name string
-	var id int16
-	_, err = pgx.ForEachRow(rows, []any{&name, &id}, func() error {
-		n.words[keywordKey{account, name}] = id
-		return nil
-	})
-	return dbError(err)
+	n.words[k] = ids[0]
+	return ids[0], nil
 }
 
 // number gives the next numbers to names that have none. Two writers may

@@ -37,7 +37,10 @@ func (s *Store) deliverTx(ctx context.Context, tx pgx.Tx, ds []*mail.Delivery) (
 		return nil, firstRefusal(err)
 	}
 	g.place()
-	return func() { s.lane.written(units) }, nil
+	return func() {
+		s.lane.hints.drop(g)
+		s.lane.written(units)
+	}, nil
 }
 
 // firstRefusal picks one unit's error out of a partial failure.

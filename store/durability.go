@@ -6,18 +6,19 @@ import (
 	"postroom/internal/mail"
 )
 
-// CheckDurability refuses a PostgreSQL that may lose what it has committed:
-// a 250 would then promise nothing.
+// CheckDurability refuses a PostgreSQL that may lose or tear what it said is
+// committed: fsync=off or full_page_writes=off (mail.CodeInvalid). A default
+// of synchronous_commit=off is no reason: postroom's connections set it on.
 func (s *Store) CheckDurability(ctx context.Context) error {
-	for _, name := range []string{"fsync", "full_page_writes"} {
-		var value string
-		if err := s.pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
-			return dbError(err)
-		}
-		if value != "on" {
-			e := mail.Errorf(mail.CodeInvalid, "PostgreSQL runs with %s = %s: accepted mail could be lost", name, value)
-			e.Hint = "set " + name + " = on in postgresql.conf and restart PostgreSQL"
-			return e
+	var fsync, pages string
+	err := s.pool.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('full_page_writes')").Scan(&fsync, &pages)
+	if err != nil {
+		return dbError(err)
+	}
+	for _, v := range []struct{ name, value string }{{"fsync", fsync}, {"full_page_writes", pages}} {
+		if v.value != "on" {
+			return &mail.Error{Code: mail.CodeInvalid, Text: "the database runs with " + v.name + "=off: a power cut would lose mail that was accepted",
+				Hint: "set " + v.name + " = on in postgresql.conf and reload PostgreSQL"}
 		}
 	}
 	return nil

@@ -46,9 +46,10 @@ type Store struct {
 	// of delivery, and which no reader can exhaust.
 	deliver *pgxpool.Pool
 
-	ids  *idSource
-	hub  *hub
-	lane *lanes
+	ids      *idSource
+	hub      *hub
+	lane     *lanes
+	identity identity
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -94,6 +95,9 @@ func (s *Store) start(ctx context.Context) (err error) {
 		err = s.Migrate(ctx)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.settleIdentity(ctx); err != nil {
 		return err
 	}
 	if s.ids, err = s.newIDSource(ctx); err != nil {
@@ -163,8 +167,10 @@ func (s *Store) newPool(ctx context.Context, conns int32, onConnect string) (*pg
 	pc.MaxConns = conns
 	s.tuneConn(pc.ConnConfig)
 	pc.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, onConnect)
-		return err
+		if _, err := c.Exec(ctx, onConnect); err != nil {
+			return err
+		}
+		return s.checkIdentity(ctx, c)
 	}
 	p, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

@@ -7,19 +7,22 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"postroom/internal/pgembed"
 	"postroom/store"
 )
 
 // URLVariable names the environment variable with the URL of a cluster where
-// tests may create databases.
+// tests may create databases. Without it each test process starts its own.
 const URLVariable = "POSTROOM_TEST_DATABASE_URL"
 
 // New gives a migrated store on a database of its own. Options change the
@@ -80,14 +83,23 @@ func create(t testing.TB, options string) string {
 	return withDatabase(base, name)
 }
 
+// private is the cluster of this process, when none is named. It ends with the
+// process; what it leaves on disk the next one removes.
+var private = sync.OnceValues(func() (*pgembed.Temporary, error) {
+	return pgembed.StartTemporary(context.Background(), slog.New(slog.DiscardHandler))
+})
+
 // cluster gives the URL of the maintenance database of the test cluster.
 func cluster(t testing.TB) string {
 	t.Helper()
 	if u := os.Getenv(URLVariable); u != "" {
 		return u
 	}
-	t.Fatalf("%s is not set: it names the PostgreSQL cluster for tests; make test starts one", URLVariable)
-	return ""
+	p, err := private()
+	if err != nil {
+		t.Fatalf("no PostgreSQL for tests (%s names one): %v", URLVariable, err)
+	}
+	return p.URL
 }
 
 // withDatabase puts a database name into a URL or key=value string.
