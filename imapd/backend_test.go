@@ -3,7 +3,6 @@ package imapd_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -52,7 +51,7 @@ func (b *backend) account(t testing.TB, address string) mail.AccountID {
 
 func (b *backend) config() imapd.Config {
 	return imapd.Config{
-		Hostname: "mail.example.test", Store: b.store, Blobs: blobs{b.store}, Spool: b.spool,
+		Hostname: "mail.example.test", Store: b.store, Blobs: b.store, Spool: b.spool,
 		Append: b.append, Verify: b.verify, StillValid: b.stillValid,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch {
 			w := b.store.Watch(a, m)
@@ -116,27 +115,4 @@ func serve(t testing.TB, c imapd.Config, implicitTLS bool) (*imapd.Server, strin
 		}
 	})
 	return srv, ln.Addr().String()
-}
-
-// blobs reads octets with the store's own reader.
-type blobs struct{ s *store.Store }
-
-func (b blobs) WriteTo(ctx context.Context, w io.Writer, id mail.BlobID, off, n int64) error {
-	for n > 0 {
-		var chunk []byte
-		if err := b.s.QueryForTest(ctx, []any{&chunk}, `SELECT data FROM blobs WHERE blob_id = $1 AND chunk = $2`, int64(id), off/mail.ChunkSize); err != nil {
-			return err
-		}
-		plain, err := spool.ReadChunk(chunk)
-		if err != nil {
-			return err
-		}
-		plain = plain[off%mail.ChunkSize:]
-		k := min(n, int64(len(plain)))
-		if _, err := w.Write(plain[:k]); err != nil {
-			return err
-		}
-		off, n = off+k, n-k
-	}
-	return nil
 }

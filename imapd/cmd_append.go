@@ -12,8 +12,13 @@ import (
 	"postroom/internal/spool"
 )
 
-// maxMultiAppend bounds the messages of one MULTIAPPEND.
-const maxMultiAppend = 1000
+// Bounds of one MULTIAPPEND: messages, and octets of those that the spool may
+// hold in memory.
+const (
+	maxMultiAppend = 1000
+	smallMessage   = 1 << 20
+	maxSmallTotal  = 16 << 20
+)
 
 // quotaAhead is from which size on the quota is looked at before the client is
 // asked for a message; the store looks anyway.
@@ -42,6 +47,7 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 			m.Message.Discard()
 		}
 	}()
+	var small int64
 	for first := true; first || !d.AtEnd(); first = false {
 		if len(messages) >= maxMultiAppend {
 			return reply{}, no("LIMIT", "too many messages in one APPEND")
@@ -51,11 +57,17 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 			return reply{}, err
 		}
 		messages = append(messages, m)
+		if size := m.Message.Summary.Size; size < smallMessage {
+			if small += size; small > maxSmallTotal {
+				return reply{}, no("LIMIT", "too many messages in one APPEND")
+			}
+		}
 	}
 	validity, uids, err := s.srv.Append(ctx, s.identity.Account, box.ID, messages)
 	if err != nil {
 		return reply{}, tryCreate(err)
 	}
+	s.touched(box.ID)
 	return reply{code: "APPENDUID " + strconv.FormatUint(uint64(validity), 10) + " " + uids.String()}, nil
 }
 

@@ -51,7 +51,7 @@ func runAuthenticate(ctx context.Context, s *session, a authenticateArgs) (reply
 	if err := s.exchange(m, a); err != nil {
 		return reply{}, err
 	}
-	return s.login(ctx, user, password)
+	return s.login(ctx, a.mechanism, user, password)
 }
 
 // exchange runs the challenges of one mechanism.

@@ -41,6 +41,7 @@ func (s *session) copy(ctx context.Context, a copyArgs, uid bool) (reply, error)
 	if err != nil {
 		return reply{}, tryCreate(err)
 	}
+	s.touched(dst)
 	return reply{code: copyUID(res)}, nil
 }
 

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"log/slog"
 
 	"postroom/imapd/wire"
 )
@@ -36,7 +37,7 @@ func parseID(_ *session, d *wire.Decoder) map[string]string {
 
 func runID(_ context.Context, s *session, fields map[string]string) (reply, error) {
 	if name := fields["name"]; name != "" {
-		s.log.Debug("imap client", "account", s.identity.Login, "name", name, "version", fields["version"])
+		s.event(slog.LevelDebug, "client", slog.String("name", name), slog.String("version", fields["version"]))
 	}
 	// No version: an attacker learns nothing from it (RFC 2971 §5).
 	s.enc.Raw(`* ID ("name" "postroom")`, "\r\n")

@@ -23,26 +23,25 @@ func runLogin(ctx context.Context, s *session, a loginArgs) (reply, error) {
 	if !s.mayLogin() {
 		return reply{}, no("PRIVACYREQUIRED", "passwords are taken over TLS only")
 	}
-	return s.login(ctx, a.user, a.password)
+	return s.login(ctx, "LOGIN", a.user, a.password)
 }
 
 // login checks a name and password and opens the account.
-func (s *session) login(ctx context.Context, user, password string) (reply, error) {
+func (s *session) login(ctx context.Context, mechanism, user, password string) (reply, error) {
 	// The check may be slowed by throttling; the time to log in goes on.
 	id, err := s.srv.Verify(ctx, user, password, s.conn.peer.Addr())
 	if err != nil {
 		if unavailable(err) {
 			return reply{}, err
 		}
-		// One line that a ban tool can follow; never the password.
-		s.log.Warn("imap login failed", "account", user, "reason", mail.TextOf(err))
+		s.srv.events.LoginFailed(s.who(), mechanism, user, mail.CodeOf(err))
 		if s.failures++; s.failures >= maxLoginFailures {
 			return reply{}, s.bye("", "too many failed log-ins")
 		}
 		return reply{}, err
 	}
 	s.identity = id
-	s.log.Info("imap login", "account", id.Login, "tls", s.tls)
+	s.srv.events.Login(s.who(), mechanism)
 	s.state = authenticated
 	s.in.Limit = limitAfterLogin
 	s.conn.hardStop = noHardStop

@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"errors"
+	"log/slog"
 )
 
 // starttls = "STARTTLS"            ; RFC 9051 §6.2.1
@@ -18,7 +19,7 @@ func runStartTLS(ctx context.Context, s *session, _ struct{}) (reply, error) {
 		return reply{}, err
 	}
 	if err := s.startTLS(ctx); err != nil {
-		s.log.Debug("imap TLS handshake failed", "err", err)
+		s.event(slog.LevelDebug, "TLS handshake failed", slog.Any("err", err))
 		return reply{}, errors.Join(errClient, err)
 	}
 	return reply{}, errReplied

@@ -168,7 +168,11 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		return rep, err
 	}
 	if s.sel != nil {
-		if uerr := s.update(ctx, !c.noExpunge); uerr != nil && err == nil {
+		uerr := s.update(ctx, !c.noExpunge)
+		if fatal(uerr) {
+			return rep, uerr
+		}
+		if uerr != nil && err == nil {
 			// The command itself is done; the next one looks again.
 			s.logInternal("mailbox update", uerr)
 		}

@@ -63,6 +63,13 @@ func (s *session) unselect() {
 	s.state = authenticated
 }
 
+// touched notes that this session itself changed a mailbox.
+func (s *session) touched(id mail.MailboxID) {
+	if s.sel != nil && s.sel.mailbox.ID == id {
+		s.sel.stale = true
+	}
+}
+
 // changed tells whether the mailbox may have changed since the last Sync.
 func (l *selection) changed() bool {
 	if l.watch.C == nil {

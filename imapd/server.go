@@ -12,6 +12,7 @@ import (
 
 	"postroom/imapd/view"
 	"postroom/internal/mail"
+	"postroom/internal/maillog"
 	"postroom/internal/spool"
 )
 
@@ -80,6 +81,7 @@ func (c *Config) setDefaults() {
 // Server serves IMAP on any number of listeners.
 type Server struct {
 	Config
+	events *maillog.Log
 
 	mu        sync.Mutex
 	closing   bool
@@ -94,6 +96,7 @@ func New(c Config) *Server {
 	c.setDefaults()
 	return &Server{
 		Config:    c,
+		events:    maillog.New(c.Log, "imap"),
 		listeners: map[net.Listener]struct{}{},
 		sessions:  map[*session]struct{}{},
 		perPeer:   map[netip.Addr]int{},
@@ -125,7 +128,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) e
 			return err
 		}
 		// Out of file descriptors, a bad PROXY header: others still work.
-		s.Log.Warn("imap accept failed", "err", err)
+		s.events.Slog().Warn("accept failed", "err", err)
 		select {
 		case <-ctx.Done():
 			return ErrClosed
@@ -167,7 +170,7 @@ func (s *Server) start(ctx context.Context, c net.Conn, implicitTLS bool) {
 		defer c.Close()
 		ss := newSession(s, c)
 		if text := s.admit(ss); text != "" {
-			s.Log.Info("imap connection refused", "peer", ss.conn.peer.String(), "reason", text)
+			ss.event(slog.LevelInfo, "connection refused", slog.String("reason", text))
 			if !implicitTLS {
 				_, _ = ss.conn.Write([]byte("* BYE [UNAVAILABLE] " + text + "\r\n"))
 			}

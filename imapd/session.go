@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"postroom/imapd/wire"
+	"postroom/internal/mail"
+	"postroom/internal/maillog"
 )
 
 // state is a connection's state (RFC 9051 §3), as bits for the command table.
@@ -45,7 +47,6 @@ const (
 // and the atomic marks.
 type session struct {
 	srv  *Server
-	log  *slog.Logger
 	conn *conn
 	in   *wire.Input
 	enc  *wire.Encoder
@@ -68,7 +69,6 @@ type session struct {
 
 func newSession(srv *Server, c net.Conn) *session {
 	s := &session{srv: srv, conn: newConn(c, srv.CommandTime, srv.WriteTime), state: notAuthenticated}
-	s.log = srv.Log.With("peer", s.conn.peer.String())
 	s.conn.hardStop = time.Now().Add(srv.LoginTime)
 	s.in = wire.NewInput(s.conn, limitBeforeLogin)
 	s.enc = wire.NewEncoder(s.conn)
@@ -77,6 +77,19 @@ func newSession(srv *Server, c net.Conn) *session {
 		return s.enc.Flush()
 	}
 	return s
+}
+
+// who names client and account in log lines.
+func (s *session) who() []slog.Attr {
+	a := maillog.Peer(s.conn.peer)
+	if s.identity.Account != 0 {
+		a = append(a, slog.Int64("account", int64(s.identity.Account)), slog.String("login", s.identity.Login))
+	}
+	return a
+}
+
+func (s *session) event(level slog.Level, name string, more ...slog.Attr) {
+	s.srv.events.Event(level, name, s.who(), more...)
 }
 
 // stop makes the session end after its running command. Any goroutine.
@@ -92,18 +105,18 @@ func (s *session) serve(ctx context.Context, implicitTLS bool) {
 	// A defect met by one client must not take the mail of all others away.
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("imap session panicked", "account", s.identity.Login, "panic", r, "stack", string(debug.Stack()))
+			s.event(slog.LevelError, "session panicked", slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	// The server's end is the session's: nothing else wakes a waiting read.
 	defer context.AfterFunc(ctx, s.stop)()
 	if implicitTLS {
 		if err := s.startTLS(ctx); err != nil {
-			s.log.Debug("imap TLS handshake failed", "err", err)
+			s.event(slog.LevelDebug, "TLS handshake failed", slog.Any("err", err))
 			return
 		}
 	}
-	s.enc.Raw("* OK [CAPABILITY ", s.capabilities(), "] postroom ready\r\n")
+	s.enc.Raw("* OK [CAPABILITY ", s.capabilities(), "] ", s.greetingName(), " ready\r\n")
 	for s.state != loggedOut {
 		if err := s.step(ctx); err != nil {
 			s.hangUp(err)
@@ -165,7 +178,7 @@ func (s *session) woken(ctx context.Context) error {
 		case unavailable(err):
 			s.recheckLater()
 		default:
-			s.log.Info("imap session ended", "account", s.identity.Login, "reason", err)
+			s.event(slog.LevelInfo, "session ended", slog.String("reason", mail.TextOf(err)))
 			return s.bye("", "your log-in is no longer valid")
 		}
 	}
@@ -192,7 +205,7 @@ func (s *session) hangUp(err error) {
 		s.logInternal("response", err)
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 	default:
-		s.log.Debug("imap connection lost", "err", err)
+		s.event(slog.LevelDebug, "connection lost", slog.Any("err", err))
 	}
 }
 
@@ -208,4 +221,12 @@ func (s *session) startTLS(ctx context.Context) error {
 	s.conn.stream, s.tls = t, true
 	s.in.Discard()
 	return nil
+}
+
+// greetingName is the host name; it tells no version.
+func (s *session) greetingName() string {
+	if s.srv.Hostname == "" {
+		return "postroom"
+	}
+	return s.srv.Hostname
 }

@@ -3,6 +3,7 @@ package imapd
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 
 	"postroom/imapd/wire"
@@ -67,7 +68,7 @@ func (s *session) failureOf(name string, err error) *failure {
 }
 
 func (s *session) logInternal(name string, err error) {
-	s.log.Error("imap command failed", "account", s.identity.Login, "command", name, "err", err)
+	s.event(slog.LevelError, "command failed", slog.String("command", name), slog.Any("err", err))
 }
 
 // tryCreate turns a missing target of APPEND, COPY or MOVE into TRYCREATE

@@ -35,7 +35,8 @@ type Store interface {
 
 // Blobs reads stored octets.
 type Blobs interface {
-	// WriteTo writes n octets of the blob from off on to w, chunk by chunk.
+	// WriteTo writes n octets of the blob from off on to w, chunk by chunk,
+	// and holds nothing while w is slow.
 	WriteTo(ctx context.Context, w io.Writer, blob mail.BlobID, off, n int64) error
 }
 
