@@ -1,0 +1,388 @@
+-- The whole schema of postroom as of the last migration, for reading: a test
+-- proves that the migrations make the same. account_id leads the key of all
+-- that belongs to a mailbox; no foreign key crosses accounts and there is no
+-- trigger, so that it can be distributed by account. What comes from a message
+-- is bytea. Month partitions of delivery_events are made at run time.
+
+-- Which migrations ran. The runner makes it before the first.
+CREATE TABLE schema_migrations (
+    version    integer PRIMARY KEY,
+    name       text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row: which cluster this database was last served from, and which master
+-- key seals its secrets.
+CREATE TABLE instance (
+    one                    boolean PRIMARY KEY DEFAULT true CHECK (one),
+    system_identifier      bigint,
+    timeline               integer,
+    master_key_fingerprint bytea,
+    queue_held_at          timestamptz -- set by after-restore: new leases wait for review
+);
+INSERT INTO instance DEFAULT VALUES;
+
+-- Leased node slots: ten bits of every id made in Go.
+CREATE TABLE nodes (
+    slot        integer PRIMARY KEY CHECK (slot BETWEEN 0 AND 1023),
+    token       bigint      NOT NULL,
+    name        text        NOT NULL,
+    started_at  timestamptz NOT NULL DEFAULT now(),
+    lease_until timestamptz NOT NULL,
+    last_millis bigint      NOT NULL DEFAULT 0 -- ids of this slot up to here may exist
+);
+
+-- Settings that change without a restart: name and JSON value.
+CREATE TABLE settings (
+    name       text PRIMARY KEY,
+    value      jsonb       NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Who changed what: one row per administrative action, in its transaction.
+CREATE TABLE audit_log (
+    id     bigint PRIMARY KEY,
+    at     timestamptz NOT NULL DEFAULT now(),
+    actor  text  NOT NULL,
+    action text  NOT NULL,
+    target text  NOT NULL,
+    detail jsonb NOT NULL DEFAULT '{}'
+);
+
+-- ---------------------------------------------------------------- directory
+
+-- Mail domains served here; name is the A-label in lower case.
+CREATE TABLE domains (
+    id         bigint PRIMARY KEY,
+    name       text        NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- DKIM keys of a domain; secret is sealed under the master key.
+CREATE TABLE domain_keys (
+    id         bigint PRIMARY KEY,
+    domain_id  bigint      NOT NULL REFERENCES domains,
+    selector   text        NOT NULL,
+    algorithm  text        NOT NULL CHECK (algorithm IN ('rsa', 'ed25519')),
+    secret     bytea       NOT NULL,
+    public     bytea       NOT NULL, -- the octets of the p= tag
+    created_at timestamptz NOT NULL DEFAULT now(),
+    retired_at timestamptz,
+    UNIQUE (domain_id, selector)
+);
+
+-- People and roles. A deleted account keeps its mail for the restore window.
+CREATE TABLE accounts (
+    id               bigint PRIMARY KEY,
+    domain_id        bigint      NOT NULL REFERENCES domains,
+    local_key        text        NOT NULL, -- primary address, as in addresses
+    name             text        NOT NULL DEFAULT '',
+    quota_bytes      bigint      NOT NULL DEFAULT 0 CHECK (quota_bytes >= 0), -- 0: none
+    change_seq       bigint      NOT NULL DEFAULT 1, -- grows with names, subscriptions, rights, credentials
+    uidvalidity_last bigint      NOT NULL DEFAULT 0, -- the last UIDVALIDITY given out
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    disabled_at      timestamptz,
+    deleted_at       timestamptz
+);
+
+-- Every local address: of an account (account_id set) or an alias (targets in
+-- alias_targets). local_key is NFC and lower case; '' is the catch-all.
+CREATE TABLE addresses (
+    domain_id  bigint      NOT NULL REFERENCES domains,
+    local_key  text        NOT NULL,
+    local      text        NOT NULL, -- as the administrator spelled it
+    account_id bigint      REFERENCES accounts,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (domain_id, local_key)
+);
+-- For: the addresses of an account.
+CREATE INDEX addresses_account ON addresses (account_id) WHERE account_id IS NOT NULL;
+
+-- Where an alias leads: local or outside addresses.
+CREATE TABLE alias_targets (
+    domain_id bigint NOT NULL,
+    local_key text   NOT NULL,
+    target    text   NOT NULL, -- local@a-label
+    target_key text  NOT NULL, -- lower(local)@a-label, for comparing
+    PRIMARY KEY (domain_id, local_key, target_key),
+    FOREIGN KEY (domain_id, local_key) REFERENCES addresses ON DELETE CASCADE
+);
+-- For: which aliases lead to an account's address (may it send as them?).
+CREATE INDEX alias_targets_target ON alias_targets (target_key);
+
+-- Passwords: at most one chosen one per account, and app passwords.
+CREATE TABLE credentials (
+    id           bigint PRIMARY KEY,
+    account_id   bigint      NOT NULL REFERENCES accounts,
+    kind         text        NOT NULL CHECK (kind IN ('password', 'app')),
+    label        text        NOT NULL DEFAULT '',
+    prefix       text        CHECK ((kind = 'app') = (prefix IS NOT NULL)), -- public part of an app password
+    hash         text        NOT NULL, -- password: argon2id PHC string; app: hex SHA-256
+    scram        text,                 -- app: SCRAM-SHA-256 stored form, 'iter:salt:stored:server'
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    last_used_at timestamptz,
+    revoked_at   timestamptz
+);
+-- For: an app password by its public prefix.
+CREATE UNIQUE INDEX credentials_prefix ON credentials (prefix) WHERE prefix IS NOT NULL;
+-- For: the one chosen password of an account.
+CREATE UNIQUE INDEX credentials_password ON credentials (account_id) WHERE kind = 'password' AND revoked_at IS NULL;
+-- For: listing an account's credentials.
+CREATE INDEX credentials_account ON credentials (account_id);
+
+-- Next hops that replace the MX look-up; domain '' is for all other domains.
+CREATE TABLE smarthosts (
+    domain     text PRIMARY KEY, -- recipient domain, A-label, or ''
+    host       text        NOT NULL,
+    port       integer     NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    tls        text        NOT NULL CHECK (tls IN ('implicit', 'starttls', 'none')),
+    username   text        NOT NULL DEFAULT '',
+    password   bytea,      -- sealed under the master key
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- ---------------------------------------------------------------- mailboxes
+
+-- Names and roles of mailboxes: changes seldom.
+CREATE TABLE mailboxes (
+    account_id  bigint      NOT NULL,
+    id          bigint      NOT NULL,
+    name        text        NOT NULL, -- UTF-8 in NFC, hierarchy separator '/', INBOX in capitals
+    uidvalidity bigint      NOT NULL CHECK (uidvalidity BETWEEN 1 AND 4294967295),
+    special_use text        NOT NULL DEFAULT '', -- '' or '\Sent' …; RFC 6154
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id),
+    UNIQUE (account_id, name)
+);
+
+-- Subscribed names, which may name no mailbox (RFC 9051 §6.3.7).
+CREATE TABLE subscriptions (
+    account_id bigint NOT NULL,
+    name       text   NOT NULL,
+    PRIMARY KEY (account_id, name)
+);
+
+-- The counters of a mailbox: narrow, one HOT update per writing statement.
+-- Its row lock orders all writers of the mailbox, so commit order is modseq
+-- order and SELECT, STATUS and quota never count rows.
+CREATE TABLE mailbox_state (
+    account_id     bigint NOT NULL,
+    mailbox_id     bigint NOT NULL,
+    uidnext        bigint NOT NULL DEFAULT 1, -- the UID that the next message gets
+    highestmodseq  bigint NOT NULL DEFAULT 1,
+    vanished_floor bigint NOT NULL DEFAULT 0, -- expunges at or below are no longer listed
+    changes_floor  bigint NOT NULL DEFAULT 0, -- mailbox_changes at or below may be gone
+    recent_uid     bigint NOT NULL DEFAULT 0, -- UIDs up to here were \Recent to someone
+    messages       bigint NOT NULL DEFAULT 0,
+    unseen         bigint NOT NULL DEFAULT 0,
+    deleted        bigint NOT NULL DEFAULT 0, -- messages with \Deleted
+    bytes          bigint NOT NULL DEFAULT 0,
+    deleted_bytes  bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (account_id, mailbox_id)
+) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- What an account holds, changed by delta with the mail.
+CREATE TABLE account_usage (
+    account_id bigint PRIMARY KEY,
+    live_bytes bigint NOT NULL DEFAULT 0,
+    held_bytes bigint NOT NULL DEFAULT 0, -- expunged, still restorable
+    messages   bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- Keywords of an account, numbered in the order of first use.
+CREATE TABLE keywords (
+    account_id bigint   NOT NULL,
+    id         smallint NOT NULL,
+    name       text     NOT NULL, -- as first spelled; compared without case
+    PRIMARY KEY (account_id, id)
+);
+-- For: one number per name, whatever its case.
+CREATE UNIQUE INDEX keywords_name ON keywords (account_id, lower(name));
+
+-- The immutable part of a message: written once, shared by COPY.
+CREATE TABLE messages (
+    account_id    bigint NOT NULL,
+    id            bigint NOT NULL,
+    blob_id       bigint NOT NULL,
+    prefix        bytea  NOT NULL, -- this recipient's trace, before the blob's octets
+    size          bigint NOT NULL, -- octets, prefix included
+    header_size   bigint NOT NULL, -- octets of the blob's header, without prefix
+    fields        bytea  NOT NULL, -- the raw lines clients list by
+    envelope      bytea  NOT NULL, -- IMAP wire form
+    bodystructure bytea  NOT NULL, -- IMAP wire form
+    parts         bytea  NOT NULL, -- offsets of the MIME parts in the blob
+    preview       text   NOT NULL,
+    thread_id     bigint NOT NULL,
+    message_id    text   NOT NULL, -- Message-ID field, cleaned; '' when none
+    sent_at       timestamptz,     -- Date field
+    trace_id      bigint NOT NULL, -- queue id; 0 for APPEND
+    PRIMARY KEY (account_id, id)
+) PARTITION BY HASH (account_id);
+
+-- A message's place in a mailbox and what can change about it. No index on
+-- modseq or flags: their updates stay HOT.
+CREATE TABLE mailbox_messages (
+    account_id  bigint      NOT NULL,
+    mailbox_id  bigint      NOT NULL,
+    uid         bigint      NOT NULL,
+    message_id  bigint      NOT NULL,
+    modseq      bigint      NOT NULL,
+    flags       smallint    NOT NULL, -- bits of internal/mail.Flags
+    keywords    smallint[]  NOT NULL DEFAULT '{}', -- keywords.id, ascending
+    received_at timestamptz NOT NULL, -- INTERNALDATE
+    saved_at    timestamptz NOT NULL,
+    size        bigint      NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, uid)
+) PARTITION BY HASH (account_id);
+
+DO $$
+BEGIN
+    FOR i IN 0..31 LOOP
+        EXECUTE format('CREATE TABLE messages_%s PARTITION OF messages FOR VALUES WITH (MODULUS 32, REMAINDER %s)
+            WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)', lpad(i::text, 2, '0'), i);
+        EXECUTE format('CREATE TABLE mailbox_messages_%s PARTITION OF mailbox_messages FOR VALUES WITH (MODULUS 32, REMAINDER %s)
+            WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)', lpad(i::text, 2, '0'), i);
+        EXECUTE format('CREATE STATISTICS mailbox_messages_%s_mailbox (ndistinct, dependencies)
+            ON account_id, mailbox_id FROM mailbox_messages_%s', lpad(i::text, 2, '0'), lpad(i::text, 2, '0'));
+    END LOOP;
+END $$;
+
+-- For: does anything still use this messages row (sweep). Not led by account_id:
+-- a plan made while the table was empty would take it for as good as the
+-- primary key, and read the whole account.
+CREATE INDEX mailbox_messages_message ON mailbox_messages (message_id);
+
+-- One append-only row per writing statement and mailbox, written under the
+-- mailbox lock: wake-ups and CHANGEDSINCE read it instead of scanning.
+CREATE TABLE mailbox_changes (
+    account_id bigint         NOT NULL,
+    mailbox_id bigint         NOT NULL,
+    modseq     bigint         NOT NULL,
+    kind       "char"         NOT NULL CHECK (kind IN ('a', 'f', 'x')), -- added, flags, expunged
+    uids       int8multirange NOT NULL,
+    at         timestamptz    NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, mailbox_id, modseq, kind)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- Expunged messages for the restore window; only views that still hold the
+-- message, and restore, read it.
+CREATE TABLE expunged (
+    account_id  bigint      NOT NULL,
+    mailbox_id  bigint      NOT NULL,
+    uid         bigint      NOT NULL,
+    message_id  bigint      NOT NULL,
+    modseq      bigint      NOT NULL, -- of the expunge
+    flags       smallint    NOT NULL,
+    keywords    smallint[]  NOT NULL DEFAULT '{}',
+    received_at timestamptz NOT NULL,
+    saved_at    timestamptz NOT NULL,
+    size        bigint      NOT NULL,
+    expunged_at timestamptz NOT NULL DEFAULT now(),
+    moved       boolean     NOT NULL DEFAULT false, -- by MOVE: the message lives on elsewhere
+    PRIMARY KEY (account_id, mailbox_id, uid)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+-- For: the sweep takes the oldest.
+CREATE INDEX expunged_at ON expunged (expunged_at);
+-- For: does anything still use this messages row.
+CREATE INDEX expunged_message ON expunged (message_id);
+
+-- The octets of messages, as zstd frames of at most 512 KiB plain octets, so
+-- that any size is read in constant memory and at any offset.
+CREATE TABLE blobs (
+    blob_id bigint  NOT NULL,
+    chunk   integer NOT NULL,
+    data    bytea   NOT NULL,
+    PRIMARY KEY (blob_id, chunk)
+) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+ALTER TABLE blobs ALTER COLUMN data SET STORAGE EXTERNAL;
+
+-- Who uses a blob: one row per messages row or queued message, written with it.
+CREATE TABLE blob_refs (
+    blob_id    bigint NOT NULL,
+    account_id bigint NOT NULL, -- 0 for a queued message
+    holder     bigint NOT NULL, -- messages.id or queue_messages.id
+    PRIMARY KEY (blob_id, account_id, holder)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- Blobs that lost a user: the sweep rechecks these after an hour.
+CREATE TABLE blob_orphans (
+    blob_id    bigint PRIMARY KEY,
+    orphan_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- Fingerprints of accepted messages whose 250 the peer may not have read: a
+-- retry within four hours is answered with the first id.
+CREATE TABLE accepted (
+    fingerprint bytea PRIMARY KEY,
+    trace_id    bigint      NOT NULL,
+    accepted_at timestamptz NOT NULL DEFAULT now()
+);
+-- For: the sweep takes what is older than four hours.
+CREATE INDEX accepted_at ON accepted (accepted_at);
+
+-- ---------------------------------------------------------------- queue
+
+-- What the queue entries of one message share; id is the trace id.
+CREATE TABLE queue_messages (
+    id         bigint PRIMARY KEY,
+    blob_id    bigint      NOT NULL,
+    account_id bigint      NOT NULL, -- submitter; 0 for forwarded mail and DSNs
+    sender     text        NOT NULL, -- reverse-path, '' for <>
+    prefix     bytea       NOT NULL, -- our header fields before the blob's octets
+    size       bigint      NOT NULL, -- octets, prefix included
+    header_size bigint     NOT NULL, -- octets of the blob's header
+    ret        smallint    NOT NULL,
+    envid      text        NOT NULL,
+    utf8       boolean     NOT NULL,
+    body8bit   boolean     NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);
+
+-- One recipient of one message on its way out. docs/queue.md states each
+-- state, its mover, and what a crash leaves in it.
+CREATE TABLE queue_entries (
+    id              bigint PRIMARY KEY,
+    queue_message_id bigint     NOT NULL REFERENCES queue_messages,
+    recipient       text        NOT NULL,
+    domain          text        NOT NULL, -- destination: recipient's domain, A-label
+    notify          smallint    NOT NULL,
+    orcpt           text        NOT NULL,
+    state           text        NOT NULL CHECK (state IN ('ready', 'leased', 'held')),
+    attempts        integer     NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    lease_token     bigint,
+    lease_until     timestamptz,
+    delay_dsn_at    timestamptz, -- when the delay DSN was sent
+    last_attempt_at timestamptz,
+    last_code       integer     NOT NULL DEFAULT 0, -- SMTP reply code, 0: no reply
+    last_status     text        NOT NULL DEFAULT '', -- enhanced status code
+    last_text       text        NOT NULL DEFAULT '',
+    last_remote     text        NOT NULL DEFAULT '', -- host [address] that said it
+    CHECK ((state = 'leased') = (lease_token IS NOT NULL)),
+    CHECK ((lease_token IS NULL) = (lease_until IS NULL))
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+-- For: what is due, by destination.
+CREATE INDEX queue_entries_due ON queue_entries (next_attempt_at, domain) WHERE state = 'ready';
+-- For: leases that ran out.
+CREATE INDEX queue_entries_lease ON queue_entries (lease_until) WHERE state = 'leased';
+-- For: the entries of one destination.
+CREATE INDEX queue_entries_domain ON queue_entries (domain, next_attempt_at);
+-- For: the entries of one message; is it the last one?
+CREATE INDEX queue_entries_message ON queue_entries (queue_message_id);
+
+-- The timeline of every message, written in the transactions it tells of.
+CREATE TABLE delivery_events (
+    at         timestamptz NOT NULL,
+    id         bigint      NOT NULL,
+    trace_id   bigint      NOT NULL,
+    kind       text        NOT NULL,
+    account_id bigint      NOT NULL DEFAULT 0,
+    recipient  text        NOT NULL DEFAULT '',
+    peer       text        NOT NULL DEFAULT '',
+    text       text        NOT NULL DEFAULT ''
+) PARTITION BY RANGE (at);
+-- For: the timeline of one message.
+CREATE INDEX delivery_events_trace ON delivery_events (trace_id);
+-- Catches what no month's partition takes; the maintenance worker makes the months.
+CREATE TABLE delivery_events_rest PARTITION OF delivery_events DEFAULT;
