@@ -38,5 +38,8 @@ func (c purgeCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.result(r, func() { e.fields("purged", fmt.Sprintf("%+v", r)) })
+	return e.result(r, func() {
+		e.fields("accounts", fmt.Sprint(r.Accounts), "expunged", fmt.Sprint(r.Expunged), "messages", fmt.Sprint(r.Messages),
+			"blobs", fmt.Sprint(r.Blobs), "on disk before", octets(r.BytesBefore), "on disk after", octets(r.BytesAfter))
+	})
 }

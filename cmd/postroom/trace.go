@@ -12,6 +12,7 @@ import (
 
 type traceCmd struct {
 	ID        string        `arg:"" optional:"" help:"Queue id, as in the log, the 250 reply and the Received field; or a Message-ID."`
+	MessageID string        `help:"Messages with this Message-ID." placeholder:"<ID>"`
 	Recipient string        `help:"Messages to this address." placeholder:"ADDRESS"`
 	Sender    string        `help:"Messages with this reverse-path." placeholder:"ADDRESS"`
 	Since     time.Duration `help:"How far back to look." default:"168h"`
@@ -25,6 +26,9 @@ type tracedMessage struct {
 }
 
 func (c traceCmd) Run(e *env) error {
+	if c.MessageID != "" {
+		c.ID = c.MessageID
+	}
 	if c.ID == "" && c.Recipient == "" && c.Sender == "" {
 		err := mail.Errorf(mail.CodeInvalid, "what should be traced?")
 		err.Hint = "give a queue id or Message-ID, or --recipient or --sender"

@@ -8,6 +8,7 @@ import (
 	"postroom/delivery"
 	"postroom/internal/address"
 	"postroom/internal/auth"
+	"postroom/internal/crashpoint"
 	"postroom/internal/dns"
 	"postroom/internal/mail"
 	"postroom/smtpd"
@@ -22,7 +23,7 @@ func (s *Server) openDelivery(context.Context, Options) (err error) {
 	}
 	keys := delivery.NewKeyRing(s.store.SigningKeys, s.ring.Open, nil)
 	s.delivery = delivery.New(delivery.Config{Hostname: s.cfg.Hostname, MaxSize: s.cfg.MaxMessageSize,
-		QueueLifetime: s.cfg.QueueLifetime, QuotaHard: s.cfg.QuotaPolicy == "permanent", Log: s.log}, s.store, s.spool, keys)
+		QueueLifetime: s.cfg.QueueLifetime, QuotaHard: s.cfg.QuotaPolicy == "permanent", Log: s.log, Hook: crashpoint.Hook}, s.store, s.spool, keys)
 	return nil
 }
 
