@@ -108,7 +108,7 @@ func encodedWordLen(b []byte) int {
 		}
 		n += i + 1
 	}
-	if b[n-3] != '?' { // the encoding is one letter
+	if e := lower(b[n-2]); b[n-3] != '?' || e != 'q' && e != 'b' {
 		return 0
 	}
 	for ; n < len(b) && b[n] > ' '; n++ {

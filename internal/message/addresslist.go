@@ -21,9 +21,10 @@ type addr struct {
 // addrReader reads address lists of RFC 5322 §3.4 with the obsolete forms of
 // §4.4, and makes the best of what is neither.
 type addrReader struct {
+	emit func(*addr)
 	b    []byte
 	i    int
-	emit func(*addr)
+	out  addr // what emit gets
 
 	phrase, local, domain, route, comment []byte // scratch
 
@@ -34,8 +35,8 @@ type addrReader struct {
 }
 
 // read goes through one field's value.
-func (r *addrReader) read(value []byte, emit func(*addr)) {
-	r.b, r.i, r.emit, r.group = value, 0, emit, false
+func (r *addrReader) read(value []byte) {
+	r.b, r.i, r.group = value, 0, false
 	for {
 		r.comment = r.comment[:0]
 		r.space()
@@ -64,7 +65,7 @@ func (r *addrReader) endGroup() {
 		return
 	}
 	r.group = false
-	r.emit(&addr{kind: addrGroupEnd})
+	r.give(addr{kind: addrGroupEnd})
 }
 
 // one reads up to the end of one address or of a group's name.
@@ -88,7 +89,7 @@ func (r *addrReader) one() {
 				continue
 			}
 			r.group = true
-			r.emit(&addr{kind: addrGroup, name: r.phrase})
+			r.give(addr{kind: addrGroup, name: r.phrase})
 			return
 		case '<':
 			r.angle()
@@ -135,9 +136,9 @@ func (r *addrReader) bare() {
 	case r.words == 0:
 		return
 	case r.words == 1:
-		r.emit(&addr{name: r.nameOf(nil), local: r.local, domain: []byte{}})
+		r.give(addr{name: r.nameOf(nil), local: r.local})
 	default:
-		r.emit(&addr{name: r.phrase, local: []byte{}, domain: []byte{}})
+		r.give(addr{name: r.phrase})
 	}
 }
 
@@ -159,17 +160,12 @@ func (r *addrReader) finish() {
 	if r.i < len(r.b) && r.b[r.i] == '<' {
 		r.defects++
 	}
-	a := addr{name: r.nameOf(r.phrase), local: r.local, domain: r.domain}
-	if len(r.route) > 0 {
-		a.route = r.route
-	}
-	if a.local == nil {
-		a.local = []byte{}
-	}
-	if a.domain == nil {
-		a.domain = []byte{}
-	}
-	r.emit(&a)
+	r.give(addr{name: r.nameOf(r.phrase), route: r.route, local: r.local, domain: r.domain})
+}
+
+func (r *addrReader) give(a addr) {
+	r.out = a
+	r.emit(&r.out)
 }
 
 // nameOf falls back on a comment, as in "joe@example.org (Joe Q. Public)".

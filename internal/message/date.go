@@ -27,7 +27,7 @@ func parseDate(value []byte) time.Time {
 
 // dateWords splits at space, commas and comments.
 func dateWords(v []byte) [][]byte {
-	var words [][]byte
+	words := make([][]byte, 0, 8)
 	r := mimeReader{b: v}
 	for len(words) < 12 {
 		r.space()

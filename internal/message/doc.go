@@ -27,6 +27,6 @@ const (
 	maxLineKept = 1 << 11 // start of a line that is kept to compare boundaries
 	maxWire     = 1 << 20 // strings of envelopes and structures of one message
 	maxFields   = 32 << 10
-	maxPlain    = 2 << 10 // of text/plain kept for the preview, still encoded
+	maxPlain    = 3 << 9 // of text/plain kept for the preview, still encoded
 	maxHTML     = 16 << 10
 )

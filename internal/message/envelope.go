@@ -88,6 +88,8 @@ func (o *found) add(f Field) {
 type wire struct {
 	left  int
 	addrs addrReader
+	list  []byte // of addresses, while it is being written
+	at    int    // where it began
 }
 
 // take tells whether n octets may still be written.
@@ -146,28 +148,36 @@ func b2i(b bool) int {
 
 // addresses writes a parenthesised list, or nothing when there is no address.
 func (w *wire) addresses(dst []byte, field int, o *found) []byte {
-	at := len(dst)
-	emit := func(a *addr) {
-		if !w.take(24 + len(a.name) + len(a.route) + len(a.local) + len(a.domain)) {
-			return
-		}
-		if len(dst) == at {
-			dst = append(dst, '(')
-		}
-		dst = appendAddress(dst, a)
+	v := o.values[field]
+	if v == nil {
+		return dst
 	}
-	if v := o.values[field]; v != nil {
-		w.addrs.read(v, emit)
+	w.list, w.at = dst, len(dst)
+	if w.addrs.emit == nil {
+		w.addrs.emit = w.address
 	}
+	w.addrs.read(v)
 	for _, m := range o.more {
 		if m.field == field {
-			w.addrs.read(m.value, emit)
+			w.addrs.read(m.value)
 		}
 	}
-	if len(dst) > at {
+	dst, w.list = w.list, nil
+	if len(dst) > w.at {
 		dst = append(dst, ')')
 	}
 	return dst
+}
+
+// address adds one to the list.
+func (w *wire) address(a *addr) {
+	if !w.take(24 + len(a.name) + len(a.route) + len(a.local) + len(a.domain)) {
+		return
+	}
+	if len(w.list) == w.at {
+		w.list = append(w.list, '(')
+	}
+	w.list = appendAddress(w.list, a)
 }
 
 // appendAddress writes (name adl mailbox host). A missing host is an empty

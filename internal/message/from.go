@@ -16,8 +16,7 @@ func FromAddresses(header []byte) ([]mail.Address, error) {
 	}
 	var out []mail.Address
 	var bad error
-	r := addrReader{}
-	r.read(value, func(a *addr) {
+	r := addrReader{emit: func(a *addr) {
 		if a.kind != addrMailbox || bad != nil {
 			return
 		}
@@ -27,7 +26,8 @@ func FromAddresses(header []byte) ([]mail.Address, error) {
 			return
 		}
 		out = append(out, at)
-	})
+	}}
+	r.read(value)
 	switch {
 	case bad != nil:
 		return nil, bad

@@ -122,6 +122,9 @@ func (p *Parser) describe(n *node) {
 		lo := len(p.arena)
 		p.arena = p.wire.envelope(p.arena, &o)
 		n.env = p.spanFrom(lo)
+		if n == &p.nodes[0] {
+			p.fields = o
+		}
 	}
 	var m mimeFields
 	m.find(p.header)

@@ -35,6 +35,7 @@ type Parser struct {
 	arena   []byte // strings of the nodes, see span
 	wire    wire
 	params  []param
+	fields  found // of the message's own header
 	preview previewer
 }
 
@@ -52,7 +53,9 @@ type frame struct {
 func NewParser(extra []byte) *Parser {
 	p := &Parser{extra: extra, inHdr: true}
 	p.wire.left = maxWire
-	p.nodes = make([]node, 1, 8)
+	p.nodes = make([]node, 1, 3)
+	p.header = make([]byte, 0, 1<<10)
+	p.arena = make([]byte, 0, 1<<10)
 	p.nodes[0] = newNode(0, kindMessageRoot)
 	return p
 }

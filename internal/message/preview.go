@@ -65,7 +65,7 @@ func (v *previewer) add(b []byte) {
 		b = b[:room]
 	}
 	if v.cur.octets == nil {
-		v.cur.octets = make([]byte, 0, min(v.cur.limit, max(len(b), 512)))
+		v.cur.octets = make([]byte, 0, min(v.cur.limit, max(len(b), 1<<10)))
 	}
 	v.cur.octets = append(v.cur.octets, b...)
 	if len(v.cur.octets) == v.cur.limit {
@@ -77,6 +77,7 @@ func (v *previewer) add(b []byte) {
 func (v *previewer) text() string {
 	var c cleaner
 	if v.plain.found {
+		c.out.Grow(previewLength + 56)
 		c.add(v.plain.decode())
 	}
 	if c.chars == 0 && v.html.found {
@@ -86,11 +87,14 @@ func (v *previewer) text() string {
 }
 
 func (e *excerpt) decode() string {
-	r, err := DecodeBody(bytes.NewReader(e.octets), e.encoding, "")
-	if err != nil {
-		return ""
+	b := e.octets
+	if e.encoding != "7bit" && e.encoding != "8bit" {
+		r, err := DecodeBody(bytes.NewReader(b), e.encoding, "")
+		if err != nil {
+			return ""
+		}
+		b, _ = io.ReadAll(r)
 	}
-	b, _ := io.ReadAll(r)
 	return toUTF8(trimPartial(b), e.charset)
 }
 

@@ -105,8 +105,11 @@ func (w *wire) language(dst []byte, v []byte) []byte {
 
 // bodyStructure writes the whole BODYSTRUCTURE.
 func (p *Parser) bodyStructure() []byte {
-	n := len(p.arena) + 32*len(p.nodes)
-	return bytes.Clone(p.appendStructure(make([]byte, 0, n), 0))
+	out := p.appendStructure(make([]byte, 0, 160*len(p.nodes)), 0)
+	if cap(out) > 2*len(out) {
+		return bytes.Clone(out)
+	}
+	return out
 }
 
 func (p *Parser) appendStructure(dst []byte, i int32) []byte {

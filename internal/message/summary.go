@@ -6,7 +6,7 @@ import "postroom/internal/mail"
 func (p *Parser) summarise(s *mail.Summary) {
 	env := p.nodes[0].env
 	s.Envelope = append([]byte(nil), p.arena[env.lo:env.hi]...)
-	o := headers{p.extra, p.top}.find()
+	o := &p.fields
 	header := p.top
 	if len(p.extra) > 0 {
 		header = append(append([]byte(nil), p.extra...), p.top...)
