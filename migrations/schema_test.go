@@ -88,8 +88,16 @@ func TestSchemaSaysWhy(t *testing.T) {
 		if m := table.FindStringSubmatch(l); m != nil && !strings.HasPrefix(lines[i-1], "-- ") {
 			t.Errorf("table %s has no sentence", m[1])
 		}
-		if m := index.FindStringSubmatch(l); m != nil && !strings.HasPrefix(lines[i-1], "-- For: ") {
+		if m := index.FindStringSubmatch(l); m != nil && !strings.Contains(commentAbove(lines, i), "-- For: ") {
 			t.Errorf("index %s does not name its query", m[1])
 		}
 	}
+}
+
+func commentAbove(lines []string, i int) string {
+	from := i
+	for from > 0 && strings.HasPrefix(lines[from-1], "--") {
+		from--
+	}
+	return strings.Join(lines[from:i], "\n")
 }
