@@ -127,6 +127,10 @@ func (tr *transcript) directive(text string) {
 		tr.b.mu.Lock()
 		tr.b.ended[tr.account] = true
 		tr.b.mu.Unlock()
+		// Any change of the account makes its sessions look again.
+		if err := tr.b.store.Subscribe(context.Background(), tr.account, "Projects"); err != nil {
+			tr.t.Fatal(err)
+		}
 	case strings.HasSuffix(text, " messages"):
 		n, _ := strconv.Atoi(strings.TrimSuffix(text, " messages"))
 		for i := range n {
