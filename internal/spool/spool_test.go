@@ -6,7 +6,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"postroom/internal/mail"
 )
@@ -146,4 +150,136 @@ func FuzzSpool(f *testing.F) {
 			t.Fatalf("%q came out as %q, %v", b, got, err)
 		}
 	})
+}
+
+func TestDefectsSayWhere(t *testing.T) {
+	for text, want := range map[string]string{
+		"ab\r\n\nx":   "LF without CR at octet 4",
+		"ab\rc\n\x00": "CR without LF at octet 2",
+		"\r\n\x00\n":  "NUL at octet 2",
+		"abc\r":       "CR without LF at octet 3",
+	} {
+		for cut := range text {
+			w := newSpool(t, 1<<20).Begin(nil, 0)
+			w.Write([]byte(text[:cut]))
+			w.Write([]byte(text[cut:]))
+			_, err := w.Finish()
+			if !strings.HasSuffix(mail.TextOf(err), want) {
+				t.Errorf("%q cut at %d: %v, want %s", text, cut, err, want)
+			}
+		}
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSpool(t, 0)
+	w := s.Begin(nil, 0)
+	w.store.file = full
+	if _, err := w.Write(text(1 << 20)); !mail.Is(err, mail.CodeStorageFull) {
+		t.Error(err)
+	}
+	if _, err := w.Write([]byte("more")); !mail.Is(err, mail.CodeStorageFull) {
+		t.Error(err)
+	}
+	if _, err := w.Finish(); !mail.Is(err, mail.CodeStorageFull) {
+		t.Error(err)
+	}
+	if n := s.InFiles(); n != 0 {
+		t.Errorf("%d octets are still counted", n)
+	}
+}
+
+// TestManyAtOnce: writers that share encoder and buffers do not mix messages.
+func TestManyAtOnce(t *testing.T) {
+	s := newSpool(t, 64<<10)
+	var g sync.WaitGroup
+	for i := range 16 {
+		g.Go(func() {
+			want := text(100_000 + 77_777*i)
+			w := s.Begin(nil, 0)
+			w.Write(want)
+			m, err := w.Finish()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer m.Discard()
+			r, _ := m.Open()
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("message %d came out otherwise: %v", i, err)
+			}
+		})
+	}
+	g.Wait()
+	if n := s.InFiles(); n != 0 {
+		t.Errorf("%d octets are still counted", n)
+	}
+}
+
+func TestReadChunkRefusesWhatIsDamaged(t *testing.T) {
+	w := newSpool(t, 1<<20).Begin(nil, 0)
+	w.Write(text(9000))
+	m, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame, _ := m.Chunk(0)
+	for _, bad := range [][]byte{frame[:len(frame)-1], append(bytes.Clone(frame[:len(frame)-1]), frame[len(frame)-1]^1), []byte("no frame")} {
+		if _, err := ReadChunk(bad); err == nil {
+			t.Error("a damaged frame was read")
+		}
+	}
+}
+
+func TestSweepTakesOnlyItsOwnOldFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"in-left", "other"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := Sweep(dir, time.Hour); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+	if n, err := Sweep(dir, 0); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "other")); err != nil {
+		t.Error(err)
+	}
+	if n, err := Sweep(filepath.Join(dir, "absent"), 0); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+}
+
+func BenchmarkSmall(b *testing.B) {
+	s, m := &Spool{MaxBytes: 1 << 30, maxMemory: 256 << 10}, text(4096)
+	b.SetBytes(int64(len(m)))
+	b.ReportAllocs()
+	for b.Loop() {
+		w := s.Begin(nil, 0)
+		w.Write(m)
+		if _, err := w.Finish(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkBig(b *testing.B) {
+	s, m := &Spool{MaxBytes: 1 << 30, maxMemory: 256 << 10, dir: b.TempDir()}, text(8<<20)
+	b.SetBytes(int64(len(m)))
+	b.ReportAllocs()
+	for b.Loop() {
+		w := s.Begin(nil, 0)
+		w.Write(m)
+		got, err := w.Finish()
+		if err != nil {
+			b.Fatal(err)
+		}
+		got.Discard()
+	}
 }

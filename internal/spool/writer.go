@@ -3,14 +3,20 @@ package spool
 import (
 	"crypto/sha256"
 	"hash"
-	"os"
+	"sync"
 
 	"postroom/internal/mail"
 	"postroom/internal/message"
 )
 
-// Writer takes one message's octets. Its first error is final: the caller may
-// stop, or go on reading from the peer without writing.
+// smallChunk is up to which size a chunk grows by itself.
+const smallChunk = 64 << 10
+
+var chunkRooms = sync.Pool{New: func() any { return new([mail.ChunkSize]byte) }}
+
+// Writer takes one message's octets. Its first error is final and frees what
+// was held: the caller may stop, or go on reading from the peer without writing.
+// Beside what the Spool's limits allow, a Writer holds one chunk in memory.
 type Writer struct {
 	s      *Spool
 	limit  int64
@@ -20,18 +26,9 @@ type Writer struct {
 	lastCR bool
 	err    error
 
-	plain []byte // of the chunk being filled
-	store chunks
-}
-
-// chunks are compressed frames, in memory or one after the other in a file.
-type chunks struct {
-	s      *Spool
-	memory [][]byte
-	held   int64 // octets in memory, or reserved in the file
-	file   *os.File
-	ends   []int64 // of each frame in the file
-	buf    []byte
+	plain  []byte // of the chunk being filled
+	pooled bool   // plain is a whole chunk's room, from the pool
+	store  chunks
 }
 
 // Begin opens a message of at most limit octets (0: no limit). extra holds
@@ -48,6 +45,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		w.err = w.take(p)
 	}
 	if w.err != nil {
+		w.Discard()
 		return 0, w.err
 	}
 	return len(p), nil
@@ -65,6 +63,7 @@ func (w *Writer) take(p []byte) error {
 	w.parser.Write(p)
 	for len(p) > 0 {
 		n := min(len(p), mail.ChunkSize-len(w.plain))
+		w.grow(n)
 		w.plain = append(w.plain, p[:n]...)
 		p = p[n:]
 		if len(w.plain) == mail.ChunkSize {
@@ -76,8 +75,26 @@ func (w *Writer) take(p []byte) error {
 	return nil
 }
 
+// grow makes room for n octets: as much as is needed while the message is
+// small, else a whole chunk from the pool.
+func (w *Writer) grow(n int) {
+	if w.pooled || len(w.plain)+n <= smallChunk {
+		return
+	}
+	room := chunkRooms.Get().(*[mail.ChunkSize]byte)
+	w.plain, w.pooled = room[:copy(room[:], w.plain)], true
+}
+
+// free gives the room back.
+func (w *Writer) free() {
+	if w.pooled {
+		chunkRooms.Put((*[mail.ChunkSize]byte)(w.plain[:mail.ChunkSize]))
+	}
+	w.plain, w.pooled = nil, false
+}
+
 func (w *Writer) endChunk() error {
-	err := w.store.add(compress(w.plain))
+	err := w.store.add(w.plain)
 	w.plain = w.plain[:0]
 	return err
 }
@@ -85,7 +102,7 @@ func (w *Writer) endChunk() error {
 // Finish ends the message. After an error nothing is held any more.
 func (w *Writer) Finish() (*Message, error) {
 	if w.err == nil && w.lastCR {
-		w.err = bareCR
+		w.err = bareCR(w.size - 1)
 	}
 	if w.err == nil && len(w.plain) > 0 {
 		w.err = w.endChunk()
@@ -97,58 +114,18 @@ func (w *Writer) Finish() (*Message, error) {
 	m := &Message{Summary: w.parser.Finish(), chunks: w.store}
 	m.Summary.Size = w.size
 	w.hash.Sum(m.Summary.Hash[:0])
-	w.plain, w.store = nil, chunks{}
+	w.free()
+	w.store = chunks{s: w.s}
+	w.err = mail.Errorf(mail.CodeInternal, "the message is finished")
 	return m, nil
 }
 
 // Discard drops everything; it may be called more than once.
 func (w *Writer) Discard() {
 	w.store.discard()
-	w.plain = nil
+	w.free()
+	w.parser = nil
 	if w.err == nil {
 		w.err = mail.Errorf(mail.CodeInternal, "the message was discarded")
 	}
-}
-
-// add keeps one frame: in memory while there is room, else in a file.
-func (c *chunks) add(frame []byte) error {
-	if c.file == nil && c.held+int64(len(frame)) <= c.s.maxMemory {
-		c.memory = append(c.memory, frame)
-		c.held += int64(len(frame))
-		return nil
-	}
-	if c.file == nil {
-		f, err := c.s.file()
-		if err != nil {
-			return err
-		}
-		before := c.memory
-		c.file, c.memory, c.held = f, nil, 0
-		for _, m := range before {
-			if err := c.append(m); err != nil {
-				return err
-			}
-		}
-	}
-	return c.append(frame)
-}
-
-func (c *chunks) append(frame []byte) error {
-	if err := c.s.reserve(int64(len(frame))); err != nil {
-		return err
-	}
-	c.held += int64(len(frame))
-	if _, err := c.file.Write(frame); err != nil {
-		return diskError(err)
-	}
-	c.ends = append(c.ends, c.held)
-	return nil
-}
-
-func (c *chunks) discard() {
-	if c.file != nil {
-		c.file.Close()
-		c.s.inFiles.Add(-c.held)
-	}
-	*c = chunks{s: c.s}
 }

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -9,7 +10,8 @@ import (
 )
 
 // One encoder and one decoder serve everybody: their EncodeAll and DecodeAll
-// are safe for concurrent use and keep no state of a message.
+// are safe for concurrent use, keep no state of a message, and run at most once
+// per processor at a time.
 var (
 	encoder = must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true),
 		zstd.WithWindowSize(mail.ChunkSize), zstd.WithLowerEncoderMem(true)))
@@ -24,10 +26,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// compress makes a frame of a chunk of plain octets.
-func compress(plain []byte) []byte {
-	return encoder.EncodeAll(plain, make([]byte, 0, len(plain)/2+64))
-}
+// frameScratch holds frames until they are kept.
+var frameScratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // ReadChunk gives the plain octets of one stored frame, at most
 // mail.ChunkSize. A frame that is not whole is an error: its checksum tells.
