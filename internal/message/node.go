@@ -43,16 +43,19 @@ func newNode(off int64, kind nodeKind) node {
 	return node{hdr: off, body: -1, end: -1, kind: kind, root: kind == kindMessageRoot}
 }
 
-// close ends the entity at the octet at, of which eol belong to a boundary.
-func (n *node) close(at, lines int64, eol int) {
-	n.end, n.lines = at-int64(eol), lines-n.bodyLines
+// close ends the entity at the octet at, of which eol belong to a boundary. An
+// empty line that ends both a header and what is around it belongs to the
+// boundary too: nothing goes beyond limit, the end of the outermost entity that
+// ends here.
+func (n *node) close(at, lines int64, eol int, limit int64) {
+	n.hdr, n.body = min(n.hdr, limit), min(n.body, limit)
+	n.end, n.lines = min(at-int64(eol), limit), lines-n.bodyLines
 	if eol > 0 {
 		n.lines--
 	}
-	if n.end < n.body {
+	if n.end <= n.body {
 		n.end, n.lines = n.body, 0
 	}
-	n.lines = max(n.lines, 0)
 }
 
 func (p *Parser) link(parent, child int32) {
