@@ -66,7 +66,7 @@ postgres: go
 
 .PHONY: clients
 clients:
-	@scripts/apt-install.sh isync mutt msmtp swaks curl fetchmail
+	@scripts/apt-install.sh isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd
 
 $(STATICCHECK): go
 	@if [ ! -x $@ ]; then mkdir -p bin; GOBIN=$(CURDIR)/bin/tmp go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION); mv bin/tmp/staticcheck $@; rmdir bin/tmp; fi

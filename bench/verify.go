@@ -12,10 +12,9 @@ import (
 
 // watcher reads mailboxes by IMAP and tells the ledger what it saw.
 type watcher struct {
-	c        *client.IMAP
-	account  string
-	next     int // UID to begin from
-	selected bool
+	c       *client.IMAP
+	account string
+	next    int // UID to begin from
 }
 
 // watch opens one connection per account.

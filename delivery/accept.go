@@ -125,14 +125,15 @@ func (m *Incoming) peer() string {
 	return m.s.Peer.Addr().Unmap().String()
 }
 
+// log is for debugging: the protocol room writes the one line of the event.
 func (m *Incoming) log(ctx context.Context, out mail.Delivered) {
-	m.d.log.InfoContext(ctx, "accepted", "id", out.Trace, "peer", m.peer(), "account", m.s.Login, "from", m.e.From.String(),
+	m.d.log.DebugContext(ctx, "delivered", "id", out.Trace.String(), "peer", m.peer(), "account", m.s.Login, "from", m.e.From.String(),
 		"recipients", len(m.e.Recipients), "local", len(m.route.locals), "relay", len(m.route.relay),
 		"size", m.msg.Summary.Size, "duplicate", out.Duplicate)
 }
 
 func (m *Incoming) refused(ctx context.Context, err error) error {
-	m.d.log.InfoContext(ctx, "refused", "id", m.trace, "peer", m.peer(), "account", m.s.Login, "from", m.e.From.String(), "error", err)
+	m.d.log.DebugContext(ctx, "refused", "id", m.trace.String(), "peer", m.peer(), "account", m.s.Login, "from", m.e.From.String(), "error", err)
 	return err
 }
 

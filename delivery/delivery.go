@@ -33,6 +33,7 @@ type Config struct {
 	QuotaHard     bool          // over quota is 552, not 452
 	Now           func() time.Time
 	Log           *slog.Logger
+	Hook          func(point string) // crash tests: "delivery:data"; nil otherwise
 }
 
 // Delivery decides about mail. It is safe for concurrent use.

@@ -123,6 +123,9 @@ func (m *Incoming) put(p []byte) {
 	}
 	m.body8 = m.body8 || has8bit(p)
 	_, m.err = m.w.Write(p)
+	if m.d.cfg.Hook != nil {
+		m.d.cfg.Hook("delivery:data")
+	}
 }
 
 func has8bit(p []byte) bool {

@@ -24,7 +24,7 @@ var (
 )
 
 // points are the named places where a binary of `make build-crash` ends.
-var points = []string{"smtp.data", "deliver.committed", "relay.accepted"}
+var points = []string{"delivery:data", "deliver:before-commit", "deliver:after-commit", "relay.accepted"}
 
 func TestKilledUnderLoad(t *testing.T) {
 	t.Logf("POSTROOM_TEST_SEED=%d", seed)

@@ -15,13 +15,14 @@ import (
 var hits atomic.Int64
 
 // Hook kills the process (SIGKILL, as a power cut would) at the n-th time that
-// the point of $POSTROOM_CRASH ("point:n") is reached.
+// the point of $POSTROOM_CRASH ("point:n", the point may hold colons) is reached.
 var Hook = func(point string) {
-	name, n, ok := strings.Cut(os.Getenv("POSTROOM_CRASH"), ":")
-	if !ok || name != point {
+	v := os.Getenv("POSTROOM_CRASH")
+	at := strings.LastIndexByte(v, ':')
+	if at < 0 || v[:at] != point {
 		return
 	}
-	if want, _ := strconv.ParseInt(n, 10, 64); hits.Add(1) == want {
+	if want, _ := strconv.ParseInt(v[at+1:], 10, 64); hits.Add(1) == want {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}

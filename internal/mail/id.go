@@ -2,6 +2,7 @@ package mail
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 )
 
@@ -44,6 +45,9 @@ func (t TraceID) String() string {
 	}
 	return string(b[:])
 }
+
+// LogValue makes logs show the id as String does.
+func (t TraceID) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // ParseTraceID reads what String wrote, in either case.
 func ParseTraceID(s string) (TraceID, error) {
