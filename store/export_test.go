@@ -1,0 +1,8 @@
+package store
+
+// What tests of package store_test need of the inside.
+var (
+	DBError         = dbError
+	KeepEventMonths = (*Store).keepEventMonths
+	MigrateTo       = (*Store).migrateTo
+)
