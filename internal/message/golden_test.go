@@ -74,7 +74,7 @@ func describeAll(t *testing.T, b []byte, s mail.Summary) string {
 	fmt.Fprintf(&out, "size\t%d header %d\n", s.Size, s.HeaderSize)
 	fmt.Fprintf(&out, "ids\t%q after %q\n", s.MessageID, s.ThreadKey)
 	if !s.SentAt.IsZero() {
-		fmt.Fprintf(&out, "sent\t%s\n", s.SentAt.Format(time.RFC3339))
+		fmt.Fprintf(&out, "sent\t%s\n", s.SentAt.Format("2006-01-02T15:04:05Z"))
 	}
 	fmt.Fprintf(&out, "preview\t%q\n", s.Preview)
 	describePart(&out, b, root, "")

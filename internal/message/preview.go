@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/html"
 )
 
-// previewLength is how many characters a preview has at most (RFC 8970 §3.2
-// allows 200).
+// previewLength is how many characters a preview has at most, as
+// PREVIEW has it.
 const previewLength = 200
 
 // previewer keeps the begin of the first text/plain part, or of the first

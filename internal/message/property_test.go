@@ -201,7 +201,7 @@ func TestDates(t *testing.T) {
 	} {
 		got := ""
 		if at := parseDate([]byte(in)); !at.IsZero() {
-			got = at.Format(time.RFC3339)
+			got = at.Format("2006-01-02T15:04:05Z")
 		}
 		if got != want {
 			t.Errorf("%q gives %q, want %q", in, got, want)
