@@ -36,6 +36,9 @@ func startRig(ctx context.Context, o options) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL's own user passes through
+		return nil, err
+	}
 	binary, err := filepath.Abs(o.binary)
 	if err != nil {
 		return nil, err

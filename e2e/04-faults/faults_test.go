@@ -62,7 +62,7 @@ func until(t *testing.T, limit time.Duration, ok func() error) {
 }
 
 func TestPostgresIsStopped(t *testing.T) {
-	dir := t.TempDir()
+	dir := testbed.Dir(t)
 	pg, err := pgembed.Start(t.Context(), pgembed.Config{DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func atLeast(n, want int) error {
 }
 
 func TestSpoolDiskIsFull(t *testing.T) {
-	dir := t.TempDir()
+	dir := testbed.Dir(t)
 	spool := filepath.Join(dir, "data", "spool")
 	mount(t, spool, "2m")
 	inst := testbed.Company(t, testbed.Options{Dir: dir, Settings: "lift_limits = true"}, "example.test", "alice", "bob")
@@ -146,9 +146,9 @@ func TestSpoolDiskIsFull(t *testing.T) {
 }
 
 func TestDatabaseDiskIsFull(t *testing.T) {
-	dir := t.TempDir()
+	dir := testbed.Dir(t)
 	mount(t, dir, "400m")
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(dir, 0o711); err != nil { // the mount hides the old mode
 		t.Fatal(err)
 	}
 	pg, err := pgembed.Start(t.Context(), pgembed.Config{DataDir: filepath.Join(dir, "pg")})

@@ -138,7 +138,7 @@ func ownAddress(t *testing.T) string {
 // TestHostNetworking: every client has its own address, over IPv4 and IPv6.
 func TestHostNetworking(t *testing.T) {
 	p := newProject(t, "deploy/docker-compose.host.yml")
-	p.run("", "up", "-d", "--build")
+	p.run("", "up", "-d") // builds the image unless TestCompose has
 	p.untilHealthy()
 	p.company()
 	p.submit("bob@"+domain, letter(1))

@@ -24,6 +24,38 @@ const (
 	password = testbed.Password
 )
 
+// imageName is the image of this run's projects, built once and removed at the
+// end.
+var imageName = fmt.Sprintf("postroome2e%d:test", os.Getpid())
+
+func TestMain(m *testing.M) {
+	before := dangling()
+	code := m.Run()
+	exec.Command("docker", "rmi", "-f", imageName).Run()
+	for id := range dangling() {
+		if !before[id] && ours(id) {
+			exec.Command("docker", "rmi", id).Run()
+		}
+	}
+	os.Exit(code)
+}
+
+// dangling lists images without a name: build stages and replaced images.
+func dangling() map[string]bool {
+	out, _ := exec.Command("docker", "images", "-q", "-f", "dangling=true").Output()
+	ids := map[string]bool{}
+	for _, id := range strings.Fields(string(out)) {
+		ids[id] = true
+	}
+	return ids
+}
+
+// ours tells an image that deploy/Dockerfile made.
+func ours(id string) bool {
+	out, _ := exec.Command("docker", "history", "--no-trunc", id).Output()
+	return strings.Contains(string(out), "./cmd/postroom") || strings.Contains(string(out), `ENTRYPOINT ["postroom"]`)
+}
+
 // project is one compose project: its file, its .env and its ports.
 type project struct {
 	t     *testing.T
@@ -94,7 +126,7 @@ func newProject(t *testing.T, file string, lines ...string) *project {
 		}
 		*at = addr
 	}
-	text := images(t) + "POSTROOM_IMAGE=" + p.name + ":test\nMAIL_HOSTNAME=" + hostname + "\n" + strings.Join(lines, "\n") + "\n"
+	text := images(t) + "POSTROOM_IMAGE=" + imageName + "\nMAIL_HOSTNAME=" + hostname + "\n" + strings.Join(lines, "\n") + "\n"
 	for name, addr := range map[string]string{"SMTP": p.ports.SMTP, "SUBMISSIONS": p.ports.Submissions, "SUBMISSION": p.ports.Submission,
 		"IMAP": p.ports.IMAP, "IMAPS": p.ports.IMAPS} {
 		_, port, _ := net.SplitHostPort(addr)
@@ -148,7 +180,6 @@ func (p *project) logs() string {
 
 func (p *project) remove() {
 	p.command(context.Background(), "down", "-v", "--remove-orphans", "-t", "5").Run()
-	exec.Command("docker", "rmi", "-f", p.name+":test").Run()
 }
 
 // untilHealthy waits for the healthcheck of the image.

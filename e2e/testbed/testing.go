@@ -1,16 +1,36 @@
 package testbed
 
 import (
+	"os"
 	"testing"
 	"time"
 )
+
+// Dir makes a directory for the test that PostgreSQL's own user can pass
+// through (t.TempDir's parent is closed to it), removed at the end.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "postroom-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
 
 // New starts an instance for a test: in a directory of its own, stopped at the
 // end, its log's tail shown when the test failed.
 func New(t testing.TB, o Options) *Instance {
 	t.Helper()
 	if o.Dir == "" {
-		o.Dir = t.TempDir()
+		o.Dir = Dir(t)
 	}
 	i, err := Start(t.Context(), o)
 	if err != nil {

@@ -35,7 +35,7 @@ func migrated(t *testing.T, base string) {
 	if err := json.Unmarshal(j, &want); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := testbed.Dir(t)
 	pg, err := pgembed.Start(t.Context(), pgembed.Config{DataDir: filepath.Join(dir, "pg")})
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,9 @@ func run(ctx context.Context, base string) error {
 	if err != nil {
 		return err
 	}
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL's own user passes through
+		return err
+	}
 	defer os.RemoveAll(dir)
 	inst, err := testbed.Start(ctx, testbed.Options{Dir: dir, DNS: "127.0.0.1:9"})
 	if err != nil {
