@@ -12,7 +12,7 @@ PACKAGES = $$(go list ./... | grep -v '^postroom/e2e')
 # stage NAME,SECONDS,COMMAND: runs it with a time limit and prints its seconds.
 stage = @scripts/stage.sh "$(1)" $(2) '$(3)'
 
-.PHONY: help run build check test e2e crash interop fuzz bench bench-peers base-images go postgres clean
+.PHONY: help run build build-crash check test e2e crash interop fuzz bench bench-peers base-images go postgres clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ run: build postgres ## start a demo server on loopback ports (ONCE=1: show the f
 build: go ## bin/postroom
 	@CGO_ENABLED=0 go build -trimpath -o bin/postroom ./cmd/postroom
 
+build-crash: go ## bin/postroom-crash, which ends itself at named points (e2e/crash only)
+	@CGO_ENABLED=0 go build -trimpath -tags crashpoints -o bin/postroom-crash ./cmd/postroom
+
 check: go $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RFCs
 	$(call stage,gofmt,60,test -z "$$(git ls-files -co --exclude-standard "*.go" | xargs gofmt -l | tee /dev/stderr)")
 	$(call stage,vet,300,go vet ./...)
@@ -32,14 +35,14 @@ check: go $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RFCs
 test: go postgres ## unit, store, protocol and flow tests with the race detector
 	$(call stage,test,900,go run ./internal/pgembed/withpg go test -race -timeout 14m $(PACKAGES))
 
-e2e: build postgres clients ## the whole product: real clients, two instances, compose, faults
+e2e: build build-crash postgres clients ## the whole product: real clients, two instances, compose, faults
 	$(call stage,e2e,1200,go run ./internal/pgembed/withpg go test -timeout 19m ./e2e/...)
 
-crash: build postgres ## kill -9 of postroom and PostgreSQL under load, 200 times
+crash: build-crash postgres ## kill -9 of postroom and PostgreSQL under load, 200 times
 	$(call stage,crash,7200,POSTROOM_TEST_CRASHES=200 go test -timeout 115m -count=1 ./e2e/crash/)
 
-interop: build postgres clients ## every message of a corpus through real clients
-	$(call stage,interop,7200,POSTROOM_TEST_INTEROP=full go run ./internal/pgembed/withpg go test -timeout 115m -count=1 ./e2e/interop/)
+interop: build postgres clients ## 10,000 messages to 30 MB (MAIL=folder: more) and the real clients
+	$(call stage,interop,7200,POSTROOM_TEST_MESSAGES=10000 POSTROOM_TEST_LARGE=31457280 POSTROOM_TEST_MAIL=$(MAIL) go test -timeout 115m -count=1 ./e2e/01-octets/ ./e2e/02-clients/ ./e2e/05-move/)
 
 fuzz: go ## every fuzz target for TIME each (TIME=1m)
 	@scripts/fuzz.sh $(TIME)
