@@ -12,10 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
-
-	"postroom/internal/mail"
 )
 
 // Names inside the cluster: the superuser and the database postroom uses.
@@ -29,6 +26,9 @@ const (
 type Config struct {
 	DataDir string       // postroom's data directory; made when missing
 	Log     *slog.Logger // nil: no log
+	// Lock is what LockDataDir gave for DataDir; nil: Start takes it, and Stop
+	// gives it back.
+	Lock *os.File
 
 	temporary bool // fsync off and bound to this process's life: tests
 }
@@ -41,7 +41,7 @@ type Server struct {
 	cfg   Config
 	place place
 	bin   binaries
-	lock  *os.File
+	lock  *os.File // ours to give back; else nil
 
 	stopping chan struct{}
 	stopOnce sync.Once
@@ -63,22 +63,23 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.DataDir = dir
-	if err := makeDataDir(dir); err != nil {
-		return nil, mail.Wrap(mail.CodeUnavailable, err, "the data directory cannot be made")
+	lock := cfg.Lock
+	if lock == nil {
+		if lock, err = LockDataDir(dir); err != nil {
+			return nil, err
+		}
 	}
-	lock, err := lockDataDir(dir)
-	if err != nil {
-		return nil, err
+	s, err := start(ctx, cfg)
+	if err == nil && cfg.Lock == nil {
+		s.lock = lock
 	}
-	s, err := start(ctx, cfg, lock)
-	if err != nil {
+	if err != nil && cfg.Lock == nil {
 		lock.Close()
-		return nil, err
 	}
-	return s, nil
+	return s, err
 }
 
-func start(ctx context.Context, cfg Config, lock *os.File) (*Server, error) {
+func start(ctx context.Context, cfg Config) (*Server, error) {
 	pl, err := findPlace(cfg.DataDir)
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func start(ctx context.Context, cfg Config, lock *os.File) (*Server, error) {
 	if err := pl.ensureCluster(ctx, bin, cfg); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, place: pl, bin: bin, lock: lock,
+	s := &Server{cfg: cfg, place: pl, bin: bin,
 		URL: connURL(pl.socketDir), stopping: make(chan struct{}), stopped: make(chan struct{})}
 	began := time.Now()
 	if s.proc, err = s.startPostmaster(ctx); err != nil {
@@ -210,21 +211,4 @@ func connURL(socketDir string) string {
 	q := url.Values{"host": {socketDir}, "port": {socketPort}, "sslmode": {"disable"}}
 	u := url.URL{Scheme: "postgres", User: url.User(roleName), Path: "/" + databaseName, RawQuery: q.Encode()}
 	return u.String()
-}
-
-// lockDataDir takes the lock that lets one postroom at a time use a data
-// directory's private PostgreSQL. The kernel drops it when we die.
-func lockDataDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "postroom.lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, mail.Wrap(mail.CodeUnavailable, err, "the data directory cannot be locked")
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		owner := make([]byte, 20)
-		n, _ := f.ReadAt(owner, 0)
-		f.Close()
-		return nil, lockedError(dir, string(owner[:n]))
-	}
-	writeOwner(f)
-	return f, nil
 }

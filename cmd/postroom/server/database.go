@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"postroom/internal/crashpoint"
@@ -21,17 +20,19 @@ const databaseWait = time.Minute
 func (s *Server) openDatabase(ctx context.Context, _ Options) error {
 	url := s.cfg.DatabaseURL
 	if url == "" {
-		pg, err := pgembed.Start(ctx, pgembed.Config{DataDir: s.cfg.DataDir, Log: s.log})
+		pg, err := pgembed.Start(ctx, pgembed.Config{DataDir: s.cfg.DataDir, Log: s.log, Lock: s.lock})
 		if err != nil {
 			return err
 		}
 		s.pg, url = pg, pg.URL
-	} else if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
-		return mail.Wrap(mail.CodeUnavailable, err, "the data directory cannot be made")
+	}
+	node, err := nodeName(s.cfg)
+	if err != nil {
+		return err
 	}
 	deadline := time.Now().Add(databaseWait)
 	for {
-		st, err := store.Open(ctx, store.Config{URL: url, NodeName: s.cfg.Hostname, Log: s.log,
+		st, err := store.Open(ctx, store.Config{URL: url, NodeName: node, Log: s.log,
 			Decompress: spool.ReadChunk, Hook: crashpoint.Hook})
 		if err == nil {
 			s.store = st

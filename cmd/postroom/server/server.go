@@ -46,6 +46,7 @@ type Server struct {
 	gateways []netip.Addr
 	doors    []*door
 
+	lock     *os.File        // of the data directory
 	pg       *pgembed.Server // nil with a database of its own
 	store    *store.Store
 	ring     *secret.Ring
@@ -69,7 +70,7 @@ type Server struct {
 }
 
 // Start brings everything up in the order in which things can go wrong without
-// leaving anything behind: ports, database, key, certificates, rooms. It
+// leaving anything behind: data directory, ports, database, key, certificates, rooms. It
 // returns when all doors are open. Errors are *mail.Error with a Hint.
 func Start(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	if o.Log == nil {
@@ -90,6 +91,9 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Server, error) 
 }
 
 func (s *Server) start(ctx context.Context, o Options) error {
+	if err := s.lockDataDir(ctx, o); err != nil {
+		return err
+	}
 	if err := bind(ctx, s.doors); err != nil {
 		return err
 	}
@@ -211,6 +215,9 @@ func (s *Server) shutdown(ctx context.Context) error {
 	var err error
 	if s.pg != nil {
 		err = s.pg.Stop(ctx)
+	}
+	if s.lock != nil {
+		s.lock.Close()
 	}
 	s.log.Info("postroom has stopped", "took", time.Since(began).Round(time.Millisecond))
 	return err

@@ -84,7 +84,7 @@ func (s *Server) openSMTP(ctx context.Context, _ Options) error {
 		if srv == nil {
 			srv = smtpd.New(smtpd.Config{Role: role, Hostname: s.cfg.Hostname, Postmaster: postmaster, TLS: s.tls.TLS(),
 				MaxMessageSize: s.cfg.MaxMessageSize, ProxyNetworks: s.cfg.ProxyNetworks, SharedPeers: gatewayPeer(s.gateways),
-				AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits,
+				StillValid: s.stillValid, AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits,
 				Limits: smtpd.Limits{Connections: s.cfg.Limits.Connections, ConnectionsPerClient: s.cfg.Limits.ConnectionsPerAddress,
 					Recipients: s.cfg.Limits.Recipients},
 			}, smtpBackend{s.delivery}, s.auth, s.log)
