@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"slices"
 
 	"postroom/internal/mail"
 )
@@ -84,10 +83,4 @@ func (s *session) writeFlagsResponse() {
 		return
 	}
 	s.enc.Raw("* OK [PERMANENTFLAGS (", list[1:], ` \*)] flags that stay`, "\r\n")
-}
-
-// keywordID finds a keyword's number, whatever its case.
-func (s *session) keywordID(name string) (int16, bool) {
-	i := slices.IndexFunc(s.kw.names, func(n string) bool { return n != "" && equalFold(n, name) })
-	return int16(i), i >= 0
 }

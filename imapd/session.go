@@ -62,7 +62,6 @@ type session struct {
 	failures int // log-ins refused
 
 	watcher *watcher
-	idling  atomic.Bool // a change of the mailbox wakes the session at once
 	recheck atomic.Bool // the account changed: may it still be here?
 	stopped atomic.Bool // the server shuts down
 }

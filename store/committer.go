@@ -69,13 +69,16 @@ func (l *lanes) written(units []*unit) {
 			changed[f.mailboxKey] = f.modseq
 		}
 		queued = queued || u.queue != nil && !u.queue.out.Held
-		u.done <- nil
 	}
 	for k, m := range changed {
-		l.s.hub.changed(watchKey{k.account, k.mailbox}, m)
+		l.s.hub.changed(watchKey(k), m)
 	}
 	if queued {
 		l.s.queueWake()
+	}
+	// Last: whoever was told of a 250 finds the message at its next NOOP.
+	for _, u := range units {
+		u.done <- nil
 	}
 }
 

@@ -39,7 +39,6 @@ type flakyStore struct {
 	failSettles atomic.Int32
 	renewals    atomic.Int32
 	leases      atomic.Int32
-	settings    sync.Map
 }
 
 func (f *flakyStore) Settle(ctx context.Context, s []mail.Settlement, d []mail.QueueDSN) ([]mail.SettleResult, error) {

@@ -95,6 +95,4 @@ func (f *fakeSource) flag(pick func(i int) bool, flags mail.Flags, keywords ...i
 	return out
 }
 
-func every(int) bool { return true }
-
 func only(n int) func(int) bool { return func(i int) bool { return i == n } }

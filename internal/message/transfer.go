@@ -56,13 +56,12 @@ func (r *base64Reader) Read(p []byte) (int, error) {
 
 // fill decodes what the input has buffered.
 func (r *base64Reader) fill() {
-	b, err := r.in.Peek(1)
-	if err != nil {
+	if _, err := r.in.Peek(1); err != nil {
 		r.err = err
 		r.out = r.flush(r.buf[:0])
 		return
 	}
-	b, _ = r.in.Peek(r.in.Buffered())
+	b, _ := r.in.Peek(r.in.Buffered())
 	out := r.buf[:0]
 	used := 0
 	for ; used < len(b) && len(out) < len(r.buf)-3; used++ {
