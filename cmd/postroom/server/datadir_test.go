@@ -41,8 +41,8 @@ func TestNodeNameIsOfTheDataDirectory(t *testing.T) {
 		return n
 	}
 	a, b := t.TempDir(), t.TempDir()
-	if name(a) != name(a) {
-		t.Error("another name after a restart")
+	if first, again := name(a), name(a); first != again {
+		t.Errorf("%q and after a restart %q", first, again)
 	}
 	if name(a) == name(b) || !strings.HasPrefix(name(a), "mail.example.org ") {
 		t.Errorf("%q and %q", name(a), name(b))
