@@ -50,7 +50,8 @@ fuzz: go ## every fuzz target for TIME each (TIME=1m)
 bench: build postgres ## deliveries, notification and memory, as ratios to this PostgreSQL
 	@go run ./bench
 
-bench-peers: build postgres ## the same load against other servers of Debian
+bench-peers: build postgres ## the same load against Debian's Postfix with Dovecot
+	@scripts/apt-install.sh postfix dovecot-imapd dovecot-lmtpd
 	@go run ./bench -peers
 
 base-images: go ## stand-ins for the images of docker-compose.yml, from Debian's packages

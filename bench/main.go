@@ -24,6 +24,7 @@ type options struct {
 	snapshot  time.Duration
 	json      bool
 	only      string
+	peers     bool
 }
 
 func main() {
@@ -37,6 +38,7 @@ func main() {
 	flag.DurationVar(&o.snapshot, "snapshot", 10*time.Minute, "how long a snapshot stays open in the snapshot case")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
 	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency or idle; empty: all")
+	flag.BoolVar(&o.peers, "peers", false, "measure against Postfix with Dovecot instead (needs root)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -54,6 +56,12 @@ func main() {
 	rep.print(os.Stdout)
 }
 
+// benchCase is one row of what can be measured.
+type benchCase struct {
+	name string
+	run  func(context.Context, *rig, options) ([]figure, error)
+}
+
 // run starts a cluster and an instance and measures each case.
 func run(ctx context.Context, o options) (*report, error) {
 	r, err := startRig(ctx, o)
@@ -62,15 +70,11 @@ func run(ctx context.Context, o options) (*report, error) {
 	}
 	defer r.stop()
 	rep := &report{Started: time.Now().UTC(), Settings: r.settings}
-	for _, c := range []struct {
-		name string
-		run  func(context.Context, *rig, options) ([]figure, error)
-	}{
-		{"deliver", benchDeliver},
-		{"snapshot", benchSnapshot},
-		{"latency", benchLatency},
-		{"idle", benchIdle},
-	} {
+	cases := []benchCase{{"deliver", benchDeliver}, {"snapshot", benchSnapshot}, {"latency", benchLatency}, {"idle", benchIdle}}
+	if o.peers {
+		cases = []benchCase{{"peers", benchPeers}}
+	}
+	for _, c := range cases {
 		if o.only != "" && o.only != c.name {
 			continue
 		}

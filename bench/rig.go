@@ -23,6 +23,7 @@ type rig struct {
 	dir      string
 	database string // URL of the private PostgreSQL
 	smtp     string
+	imap     string
 	pid      int
 	tls      *tls.Config
 	accounts []string
@@ -49,7 +50,7 @@ func startRig(ctx context.Context, o options) (*rig, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	r := &rig{instance: inst, dir: dir, smtp: inst.Ports.SMTP, pid: inst.Pid()}
+	r := &rig{instance: inst, dir: dir, smtp: inst.Ports.SMTP, imap: inst.Ports.IMAP, pid: inst.Pid()}
 	if err := r.fill(ctx, o); err != nil {
 		r.stop()
 		return nil, err
@@ -108,7 +109,7 @@ func (r *rig) readSettings(ctx context.Context) error {
 func (r *rig) login(account string) (*client.IMAP, error) { return r.loginWith(account, nil) }
 
 func (r *rig) loginWith(account string, cfg *tls.Config) (*client.IMAP, error) {
-	addr := r.instance.Ports.IMAP
+	addr := r.imap
 	if cfg != nil {
 		addr = r.instance.Ports.IMAPS
 	}

@@ -133,7 +133,7 @@ func domainUnused(ctx context.Context, tx pgx.Tx, id mail.DomainID, name string)
 	switch {
 	case live > 0:
 		return &mail.Error{Code: mail.CodeInUse, Text: fmt.Sprintf("domain %s still has %d accounts", shown, live),
-			Hint: "delete them first: postroom account list --domain " + shown}
+			Hint: "delete them first: postroom account list " + shown}
 	case deleted > 0:
 		return &mail.Error{Code: mail.CodeInUse,
 			Text: fmt.Sprintf("domain %s still has %d deleted accounts in their restore window", shown, deleted),

@@ -80,7 +80,7 @@ func (s *Store) sweepExpunged(ctx context.Context, account mail.AccountID, befor
 // this statement, which is younger than the removal, sees a row that uses it.
 func sweepExpungedSlice(ctx context.Context, tx pgx.Tx, account mail.AccountID, before time.Time) (gone, freed int64, err error) {
 	rows, err := tx.Query(ctx, `DELETE FROM expunged e USING (
-			SELECT account_id, mailbox_id, uid FROM expunged WHERE expunged_at < $1 AND ($2 = 0 OR account_id = $2)
+			SELECT account_id, mailbox_id, uid FROM expunged WHERE expunged_at < $1 AND ($2::bigint = 0 OR account_id = $2)
 			ORDER BY expunged_at LIMIT $3 FOR UPDATE SKIP LOCKED) old
 		WHERE e.account_id = old.account_id AND e.mailbox_id = old.mailbox_id AND e.uid = old.uid
 		RETURNING e.account_id, e.message_id, CASE WHEN e.moved THEN 0 ELSE e.size END`, before, int64(account), sweepRows)

@@ -42,7 +42,7 @@ func (s *Store) sweepChanges(ctx context.Context, account mail.AccountID, before
 // row above a floor tells.
 func (s *Store) longLogs(ctx context.Context, account mail.AccountID, after mailboxKey, before, vanishedBefore time.Time) ([]mailboxKey, error) {
 	rows, err := s.pool.Query(ctx, `SELECT s.account_id, s.mailbox_id FROM mailbox_state s
-		WHERE (s.account_id, s.mailbox_id) > ($1, $2) AND ($6 = 0 OR s.account_id = $6) AND (
+		WHERE (s.account_id, s.mailbox_id) > ($1, $2) AND ($6::bigint = 0 OR s.account_id = $6) AND (
 			(SELECT at FROM mailbox_changes c WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id
 				AND modseq > s.changes_floor ORDER BY modseq LIMIT 1) < $3
 			OR (SELECT at FROM mailbox_changes c WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id

@@ -203,3 +203,21 @@ func TestEventMonths(t *testing.T) {
 		t.Errorf("%d events outlived their time", n)
 	}
 }
+
+func TestPurgeOfOneAccountLeavesTheOthers(t *testing.T) {
+	s := storetest.New(t, plain)
+	as := accounts(t, s, 2)
+	for _, a := range as {
+		must1[mail.Delivered](t)(s.Deliver(t.Context(), storetest.Delivery(body(1000), a)))
+		inbox := storetest.Inbox(t, s, a)
+		must1[mail.StoreResult](t)(s.StoreFlags(t.Context(), mail.StoreArgs{Account: a, Mailbox: inbox,
+			UIDs: mail.UIDSet{{Lo: 1, Hi: 1}}, Mode: mail.StoreAdd, Flags: mail.FlagDeleted}))
+		must1[mail.ExpungeResult](t)(s.Expunge(t.Context(), a, inbox, nil))
+	}
+	if r := must1[store.PurgeResult](t)(s.Purge(t.Context(), store.PurgeArgs{Account: as[0]})); r.Expunged != 1 {
+		t.Errorf("purged %+v, want one message of one account", r)
+	}
+	if r := must1[store.PurgeResult](t)(s.Purge(t.Context(), store.PurgeArgs{})); r.Expunged != 1 {
+		t.Errorf("purged %+v, want the other account's", r)
+	}
+}

@@ -54,7 +54,7 @@ func (a *Admin) DNSRecords(ctx context.Context, domain, hostname string) ([]DNSR
 	}
 	records := []DNSRecord{
 		{Name: d, Type: "MX", Value: "10 " + host + ".", Zone: d + ". IN MX 10 " + host + "."},
-		txtRecord(d, "v=spf1 mx ~all"),
+		txtRecord(d, "v=spf1 mx -all"),
 	}
 	for _, k := range signing(keys) {
 		records = append(records, dkimRecord(k))

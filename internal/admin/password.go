@@ -148,7 +148,7 @@ func (a *Admin) RevokeAppPassword(ctx context.Context, addr, which string) (AppP
 	}
 	if len(hits) != 1 {
 		return AppPassword{}, &mail.Error{Code: mail.CodeNotFound, Text: quoted(which) + " does not name one app password of that account",
-			Hint: "name it by the prefix that postroom account show lists"}
+			Hint: "name it by the prefix that postroom account app-password list shows"}
 	}
 	n, err := strconv.ParseInt(hits[0].ID, 10, 64)
 	if err != nil {

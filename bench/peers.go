@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"postroom/e2e/client"
+	"postroom/e2e/testbed"
+)
+
+// peers is Debian's Postfix, delivering by LMTP to Debian's Dovecot, each with
+// a configuration and folders of this run's own.
+type peers struct {
+	dir                  string
+	smtp, lmtp, imap     string
+	dovecot              *exec.Cmd
+	postfixConf, mailDir string
+}
+
+// startPeers starts both on free loopback ports; it needs root, as they do.
+func startPeers(ctx context.Context, dir string) (*peers, error) {
+	p := &peers{dir: dir, postfixConf: filepath.Join(dir, "postfix"), mailDir: filepath.Join(dir, "mail")}
+	for _, addr := range []*string{&p.smtp, &p.lmtp, &p.imap} {
+		a, err := testbed.FreePort("127.0.0.1")
+		if err != nil {
+			return nil, err
+		}
+		*addr = a
+	}
+	if err := p.startDovecot(); err != nil {
+		return nil, err
+	}
+	if err := p.startPostfix(ctx); err != nil {
+		p.stop()
+		return nil, err
+	}
+	err := testbed.Until(ctx, 30*time.Second, func() error {
+		c, _, err := client.DialSMTP(p.smtp, nil)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	})
+	if err != nil {
+		p.stop()
+	}
+	return p, err
+}
+
+func port(addr string) string {
+	_, n, _ := net.SplitHostPort(addr)
+	return n
+}
+
+func (p *peers) startDovecot() error {
+	if err := os.Mkdir(p.mailDir, 0o777); err != nil {
+		return err
+	}
+	if err := os.Chmod(p.mailDir, 0o777); err != nil {
+		return err
+	}
+	conf := filepath.Join(p.dir, "dovecot.conf")
+	text := fmt.Sprintf(`base_dir = %[1]s/run
+state_dir = %[1]s/state
+protocols = imap lmtp
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+log_path = %[1]s/dovecot.log
+mail_location = maildir:%[2]s/%%u
+first_valid_uid = 1
+default_process_limit = 5000
+default_client_limit = 20000
+mail_max_userip_connections = 10000
+service imap-login {
+  chroot =
+  service_count = 0
+  client_limit = 2000
+  inet_listener imap {
+    port = %[3]s
+  }
+  inet_listener imaps {
+    port = 0
+  }
+}
+service imap {
+  process_limit = 5000
+}
+service lmtp {
+  inet_listener lmtp {
+    address = 127.0.0.1
+    port = %[4]s
+  }
+}
+passdb {
+  driver = static
+  args = password=%[5]s
+}
+userdb {
+  driver = static
+  args = uid=mail gid=mail home=%[2]s/%%u
+}
+`, p.dir, p.mailDir, port(p.imap), port(p.lmtp), password)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		return err
+	}
+	p.dovecot = exec.Command("dovecot", "-F", "-c", conf)
+	return p.dovecot.Start()
+}
+
+func (p *peers) startPostfix(ctx context.Context) error {
+	queue, data := filepath.Join(p.dir, "queue"), filepath.Join(p.dir, "postfix-data")
+	for _, d := range []string{p.postfixConf, queue, data} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return err
+		}
+	}
+	if out, err := exec.CommandContext(ctx, "chown", "postfix", data).CombinedOutput(); err != nil {
+		return fmt.Errorf("chown: %w: %s", err, out)
+	}
+	main := fmt.Sprintf(`compatibility_level = 3.6
+queue_directory = %[1]s
+data_directory = %[2]s
+maillog_file = %[3]s/postfix.log
+maillog_file_prefixes = %[3]s
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = peer.bench.example
+mydestination =
+mynetworks =
+virtual_mailbox_domains = bench.test
+virtual_mailbox_maps = static:any
+virtual_transport = lmtp:inet:127.0.0.1:%[4]s
+smtpd_client_connection_count_limit = 0
+lmtp_destination_concurrency_limit = 50
+alias_maps =
+`, queue, data, p.dir, port(p.lmtp))
+	if err := os.WriteFile(filepath.Join(p.postfixConf, "main.cf"), []byte(main), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.postfixConf, "master.cf"), []byte(masterCf(port(p.smtp))), 0o644); err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, "postfix", "-c", p.postfixConf, "start").CombinedOutput(); err != nil {
+		return fmt.Errorf("postfix: %w: %s", err, out)
+	}
+	return nil
+}
+
+// masterCf lists Postfix's services, none in a chroot.
+func masterCf(smtpPort string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "127.0.0.1:%s inet n - n - 200 smtpd\n", smtpPort)
+	for _, s := range []string{
+		"pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr",
+		"tlsmgr unix - - n 1000? 1 tlsmgr", "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
+		"defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce", "verify unix - - n - 1 verify",
+		"flush unix n - n 1000? 0 flush", "proxymap unix - - n - - proxymap", "smtp unix - - n - - smtp",
+		"relay unix - - n - - smtp", "showq unix n - n - - showq", "error unix - - n - - error",
+		"retry unix - - n - - error", "discard unix - - n - - discard", "local unix - n n - - local",
+		"virtual unix - n n - - virtual", "lmtp unix - - n - 50 lmtp", "anvil unix - - n - 1 anvil",
+		"scache unix - - n - 1 scache", "postlog unix-dgram n - n - 1 postlogd",
+	} {
+		b.WriteString(s + "\n")
+	}
+	return b.String()
+}
+
+func (p *peers) stop() {
+	_ = exec.Command("postfix", "-c", p.postfixConf, "stop").Run()
+	if p.dovecot != nil && p.dovecot.Process != nil {
+		_ = p.dovecot.Process.Signal(os.Interrupt)
+		_ = p.dovecot.Wait()
+	}
+}
+
+// benchPeers measures the same load against Postfix with Dovecot, in turn with
+// postroom's own.
+func benchPeers(ctx context.Context, r *rig, o options) ([]figure, error) {
+	dir, err := os.MkdirTemp("", "postroom-peers-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
+	p, err := startPeers(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	other := &rig{smtp: p.smtp, imap: p.imap, accounts: r.accounts, pid: p.dovecot.Process.Pid}
+	var ours, theirs, ratio []float64
+	for range o.rounds {
+		a, err := deliverRate(ctx, r, r.accounts, o.clients, o.seconds)
+		if err != nil {
+			return nil, err
+		}
+		b, err := deliverRate(ctx, other, r.accounts, o.clients, o.seconds)
+		if err != nil {
+			return nil, fmt.Errorf("postfix and dovecot: %w", err)
+		}
+		ours, theirs, ratio = append(ours, a), append(theirs, b), append(ratio, a/b)
+	}
+	out := []figure{
+		summarise("visible deliveries", "messages/s", "", ours),
+		summarise("the same by Postfix and Dovecot", "messages/s", "", theirs),
+		summarise("ratio", "ours / theirs", "", ratio),
+	}
+	for _, x := range []struct {
+		name string
+		rig  *rig
+	}{{"", r}, {"Postfix and Dovecot: ", other}} {
+		figures, err := benchLatency(ctx, x.rig, o)
+		if err != nil {
+			return nil, err
+		}
+		growth, err := idleGrowth(ctx, x.rig, o.idle, nil)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, summarise("PSS per selected idle connection", "kB", "", []float64{growth}))
+		for _, f := range figures {
+			f.Name, f.Goal = x.name+f.Name, ""
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
