@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +18,19 @@ import (
 	"postroom/store/storetest"
 )
 
+// testConfig gives loopback ports and a private PostgreSQL: the one that tests
+// share runs without fsync, which a server refuses.
 func testConfig(t *testing.T, flags map[string]string) *config.Config {
 	t.Helper()
-	all := map[string]string{"database_url": storetest.Database(t), "data_dir": t.TempDir(), "hostname": "mail.test"}
+	dir, err := os.MkdirTemp("", "postroom-server-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL's user passes it
+		t.Fatal(err)
+	}
+	all := map[string]string{"data_dir": filepath.Join(dir, "data"), "hostname": "mail.test"}
 	for _, k := range []string{"smtp", "submissions", "submission", "imap", "imaps"} {
 		all["listen."+k] = "127.0.0.1:0"
 	}
@@ -66,6 +78,14 @@ func TestStartHealthShutdown(t *testing.T) {
 	}
 	if _, err := AskHealth(t.Context(), cfg.DataDir); err == nil {
 		t.Error("health answers after the stop")
+	}
+}
+
+func TestUnsafeDatabaseIsRefused(t *testing.T) {
+	url := storetest.Database(t)
+	_, err := Start(t.Context(), testConfig(t, map[string]string{"database_url": url}), Options{})
+	if err == nil || !strings.Contains(err.Error(), "fsync=off") {
+		t.Fatalf("a database that loses mail was taken: %v", err)
 	}
 }
 
