@@ -20,22 +20,30 @@ func parseEnable(_ *session, d *wire.Decoder) []string {
 
 // runEnable switches on what it knows and passes over the rest.
 func runEnable(_ context.Context, s *session, names []string) (reply, error) {
+	var news feature
 	s.enc.Raw("* ENABLED")
 	for _, n := range names {
 		for _, c := range capabilities {
-			if c.enable != 0 && strings.EqualFold(c.name, n) && s.enabled&c.enable == 0 {
-				s.enable(c.enable)
+			if c.enable != 0 && strings.EqualFold(c.name, n) && (s.enabled|news)&c.enable == 0 {
+				news |= c.enable
 				s.enc.Raw(" ", c.name)
 			}
 		}
 	}
 	s.enc.CRLF()
+	s.enable(news)
 	return reply{}, nil
 }
 
+// enable switches features on. The first command that enables CONDSTORE while
+// a mailbox is selected is told its HIGHESTMODSEQ (RFC 7162 §3.1).
 func (s *session) enable(f feature) {
+	first := f&featureCondstore != 0 && !s.has(featureCondstore)
 	s.enabled |= f
 	s.enc.UTF8 = s.enabled&(featureRev2|featureUTF8) != 0
+	if first && s.sel != nil {
+		s.writeHighest(s.sel.view.ModSeq())
+	}
 }
 
 func (s *session) has(f feature) bool { return s.enabled&f != 0 }

@@ -49,15 +49,20 @@ func (s *session) expunge(ctx context.Context, set *wire.NumSet) (reply, error) 
 		return reply{}, err
 	}
 	s.sel.stale = true
-	if s.has(featureCondstore) && res.ModSeq > 0 {
-		// RFC 7162 §3.1.2.1: HIGHESTMODSEQ in the tagged OK, once everything
-		// up to it has been told.
-		if err := s.update(ctx, true); err != nil {
-			return reply{}, err
-		}
-		return reply{code: "HIGHESTMODSEQ " + strconv.FormatUint(uint64(s.sel.view.ModSeq()), 10)}, nil
+	return s.expungedReply(ctx, res.ModSeq > 0)
+}
+
+// expungedReply completes EXPUNGE and MOVE: clients of CONDSTORE get
+// HIGHESTMODSEQ in the tagged OK (RFC 7162 §3.2.7, RFC 6851 §4.4), once
+// everything up to it has been told.
+func (s *session) expungedReply(ctx context.Context, any bool) (reply, error) {
+	if !any || !s.has(featureCondstore) {
+		return reply{}, nil
 	}
-	return reply{}, nil
+	if err := s.update(ctx, true); err != nil {
+		return reply{}, err
+	}
+	return reply{code: "HIGHESTMODSEQ " + strconv.FormatUint(uint64(s.sel.view.ModSeq()), 10)}, nil
 }
 
 // deletedUIDs gives the messages with \Deleted, of only when it is not nil.

@@ -21,12 +21,13 @@ func (s *session) move(ctx context.Context, a copyArgs, uid bool) (reply, error)
 		return reply{}, err
 	}
 	res, err := s.srv.Store.Move(ctx, s.identity.Account, s.sel.mailbox.ID, uids, dst)
-	if err != nil {
-		return reply{}, tryCreate(err)
-	}
 	s.sel.stale = true
+	// What went before an error is told too: it is gone from here.
 	if code := copyUID(res); code != "" {
 		s.enc.Raw("* OK [", code, "] moved\r\n")
 	}
-	return reply{}, nil
+	if err != nil {
+		return reply{}, tryCreate(err)
+	}
+	return s.expungedReply(ctx, len(res.Src) > 0)
 }

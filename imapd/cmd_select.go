@@ -42,13 +42,13 @@ func runExamine(ctx context.Context, s *session, a selectArgs) (reply, error) {
 }
 
 func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply, error) {
-	if a.condstore {
-		s.enable(featureCondstore)
-	}
 	if s.sel != nil {
 		// A SELECT that fails leaves no mailbox selected (RFC 9051 §6.3.2).
 		s.unselect()
 		s.enc.Raw("* OK [CLOSED] the mailbox before is closed\r\n")
+	}
+	if a.condstore {
+		s.enable(featureCondstore)
 	}
 	if err := s.loadKeywords(ctx); err != nil {
 		return reply{}, err
@@ -75,5 +75,9 @@ func (s *session) writeSelected(state mail.MailboxState) {
 	}
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(uint64(s.sel.mailbox.UIDValidity)).Raw("] UIDs valid\r\n")
 	s.enc.Raw("* OK [UIDNEXT ").Number(uint64(state.UIDNext)).Raw("] next UID\r\n")
-	s.enc.Raw("* OK [HIGHESTMODSEQ ").Number(uint64(state.HighestModSeq)).Raw("] highest\r\n")
+	s.writeHighest(state.HighestModSeq)
+}
+
+func (s *session) writeHighest(m mail.ModSeq) {
+	s.enc.Raw("* OK [HIGHESTMODSEQ ").Number(uint64(m)).Raw("] highest\r\n")
 }

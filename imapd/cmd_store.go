@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"postroom/imapd/wire"
@@ -97,19 +98,18 @@ func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, erro
 }
 
 // writeStored answers with the new flags; silent with CONDSTORE still gives
-// the new MODSEQ (RFC 7162 §3.1.3).
+// the new MODSEQ (RFC 7162 §3.1.3), and the flags where the client can't know
+// them (RFC 9051 §6.4.6).
 func (s *session) writeStored(ctx context.Context, a storeArgs, uid bool, rows []mail.MessageFlags) error {
 	modseq := s.has(featureCondstore)
-	if a.silent && !modseq {
-		return nil
-	}
 	for _, m := range rows {
-		seq, ok := s.sel.view.Seq(m.UID)
-		if !ok {
-			continue
-		}
 		if err := s.keywordsOf(ctx, m.Keywords); err != nil {
 			return err
+		}
+		seq, ok := s.sel.view.Seq(m.UID)
+		silent := ok && a.silent && s.foreseen(a, m)
+		if !ok || silent && !modseq {
+			continue
 		}
 		s.enc.Raw("* ").Number(uint64(seq)).Raw(" FETCH (")
 		sep := ""
@@ -117,7 +117,7 @@ func (s *session) writeStored(ctx context.Context, a storeArgs, uid bool, rows [
 			s.enc.Raw("UID ").Number(uint64(m.UID))
 			sep = " "
 		}
-		if !a.silent {
+		if !silent {
 			s.enc.Raw(sep, "FLAGS ")
 			s.writeFlags(m)
 			sep = " "
@@ -128,6 +128,31 @@ func (s *session) writeStored(ctx context.Context, a storeArgs, uid bool, rows [
 		s.enc.Raw(")\r\n")
 	}
 	return s.enc.Err()
+}
+
+// foreseen tells whether the client can work out the flags that a message has
+// after its STORE: nobody else changed them unseen by it.
+func (s *session) foreseen(a storeArgs, now mail.MessageFlags) bool {
+	if a.mode == mail.StoreSet {
+		return true
+	}
+	before, ok := s.sel.view.Row(now.UID)
+	if !ok || s.sel.view.Untold(now.UID) || (before.Flags^now.Flags)&^a.flags.flags != 0 {
+		return false
+	}
+	others := func(ids []int16) (out []int16) {
+		for _, id := range ids {
+			name := s.keywordName(id)
+			if !slices.ContainsFunc(a.flags.keywords, func(k string) bool { return equalFold(k, name) }) {
+				out = append(out, id)
+			}
+		}
+		return out
+	}
+	if len(before.Keywords)+len(now.Keywords) == 0 {
+		return true
+	}
+	return slices.Equal(others(before.Keywords), others(now.Keywords))
 }
 
 // storeReply names what UNCHANGEDSINCE refused, and tells of sequence numbers

@@ -20,13 +20,14 @@ type fetch struct {
 	rows   bool
 	seen   bool
 	flags  bool        // FLAGS was asked for
+	modseq bool        // MODSEQ goes with flags though not asked for (RFC 7162 §3.1)
 	marked mail.UIDSet // just got \Seen: their flags are told even if not asked for
 	told   []mail.MessageFlags
 	served mail.UIDSet
 }
 
 func newFetch(s *session, a fetchArgs) *fetch {
-	f := &fetch{s: s, items: a.items, flags: a.has("FLAGS")}
+	f := &fetch{s: s, items: a.items, flags: a.has("FLAGS"), modseq: s.has(featureCondstore) && !a.has("MODSEQ")}
 	for _, it := range a.items {
 		f.cols |= it.cols
 		f.rows = f.rows || it.row
@@ -193,27 +194,16 @@ func (f *fetch) write(ctx context.Context, m *fetched) error {
 			return errors.Join(errClient, err)
 		}
 	}
-	if extra {
-		f.writeExtra(m)
+	if extra { // what this FETCH itself changed
+		f.s.enc.Raw(" FLAGS ")
+		f.s.writeFlags(m.flags)
+	}
+	if f.modseq && (f.flags || extra) {
+		enc.Raw(" MODSEQ (").Number(uint64(m.flags.ModSeq)).Raw(")")
 	}
 	enc.Raw(")\r\n")
 	if err := enc.Err(); err != nil {
 		return errors.Join(errClient, err)
 	}
 	return nil
-}
-
-// writeExtra tells the flags that this FETCH itself changed.
-func (f *fetch) writeExtra(m *fetched) {
-	f.s.enc.Raw(" FLAGS ")
-	f.s.writeFlags(m.flags)
-	if !f.s.has(featureCondstore) {
-		return
-	}
-	for _, it := range f.items {
-		if it.name == "MODSEQ" {
-			return
-		}
-	}
-	f.s.enc.Raw(" MODSEQ (").Number(uint64(m.flags.ModSeq)).Raw(")")
 }

@@ -100,6 +100,17 @@ func (v *View) Gone(uid mail.UID) bool {
 	return !ok
 }
 
+// Untold tells whether the last Sync found new flags of a message that the
+// client has not been told.
+func (v *View) Untold(uid mail.UID) bool {
+	if v.shown == nil || v.shown == v.newest {
+		return false
+	}
+	told, ok := v.shown.find(uint32(uid))
+	now, there := v.newest.find(uint32(uid))
+	return ok && there && now.modseq > told.modseq
+}
+
 // All gives the messages of set that the client counts, ascending, by sequence
 // number, with their newest known flags.
 func (v *View) All(set mail.UIDSet) iter.Seq2[uint32, mail.MessageFlags] {
