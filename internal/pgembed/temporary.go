@@ -48,7 +48,7 @@ func sweepTemporary() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), temporaryPattern+"*"))
 	for _, d := range dirs {
 		st, err := os.Stat(d)
-		if err != nil || time.Since(st.ModTime()) < time.Hour {
+		if err != nil || time.Since(st.ModTime()) < 10*time.Minute {
 			continue
 		}
 		if f, err := readPIDFile(filepath.Join(d, "postgres")); err == nil && f.alive() {
