@@ -39,7 +39,7 @@ func Fill(ctx context.Context, i *testbed.Instance) (*Manifest, error) {
 	for _, args := range [][]string{
 		{"alias", "add", "sales@example.test", "alice@example.test", "bob@bücher.example", "far@remote.example"},
 		{"account", "quota", "alice@example.test", "1GB"},
-		{"account", "app-password", "alice@example.test", "phone"},
+		{"account", "app-password", "add", "alice@example.test", "phone"},
 	} {
 		if _, err := i.CLI("", args...); err != nil {
 			return nil, err
