@@ -9,7 +9,7 @@ import (
 )
 
 type createArgs struct {
-	name string
+	name givenName
 	use  []string
 }
 
@@ -23,7 +23,7 @@ var specialUses = []string{`\Archive`, `\Drafts`, `\Junk`, `\Sent`, `\Trash`}
 //	create       = "CREATE" SP mailbox [create-params]     ; RFC 9051 §6.3.4, RFC 4466 §2.2
 //	create-param =/ "USE" SP "(" [use-attr *(SP use-attr)] ")"   ; RFC 6154 §6
 func parseCreate(s *session, d *wire.Decoder) (a createArgs) {
-	a.name = s.mailboxName(d)
+	a.name = s.givenName(d).trimmed()
 	if !d.Try(' ') {
 		return a
 	}
@@ -46,8 +46,7 @@ func parseCreate(s *session, d *wire.Decoder) (a createArgs) {
 }
 
 func runCreate(ctx context.Context, s *session, a createArgs) (reply, error) {
-	// A trailing separator only says that inferiors will follow.
-	name := strings.TrimSuffix(a.name, mail.Separator)
+	name := a.name.name
 	use, err := specialUse(a.use)
 	if err != nil {
 		return reply{}, err
@@ -59,7 +58,11 @@ func runCreate(ctx context.Context, s *session, a createArgs) (reply, error) {
 	if use != "" && mail.Is(err, mail.CodeConflict) {
 		return reply{}, no("USEATTR", mail.TextOf(err)) // RFC 6154 §3
 	}
-	return reply{}, err
+	if err != nil {
+		return reply{}, err
+	}
+	s.tellOldName("", name, a.name.given)
+	return reply{}, nil
 }
 
 func specialUse(wanted []string) (string, error) {

@@ -3,6 +3,8 @@ package imapd
 import (
 	"context"
 
+	"golang.org/x/text/unicode/norm"
+
 	"postroom/imapd/wire"
 	"postroom/internal/mail"
 )
@@ -105,6 +107,7 @@ func (s *session) pattern(d *wire.Decoder, raw string) string {
 	if !ok {
 		return "\x00"
 	}
+	name = norm.NFC.String(name)
 	if len(name) > maxPattern {
 		d.Fail("mailbox pattern too long")
 	}
@@ -121,18 +124,13 @@ func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	var shown []*node
-	for _, n := range tree.nodes {
-		if a.selects(n) && n.matches(a.reference, a.patterns) {
-			shown = append(shown, n)
-		}
-	}
+	shown := a.shown(tree)
 	states, err := s.listStates(ctx, a, shown)
 	if err != nil {
 		return reply{}, err
 	}
 	for _, n := range shown {
-		s.writeList(a, n)
+		s.writeList(a, n, n.name)
 		if state, ok := states[n.id()]; ok {
 			s.writeStatus(*n.box, state, a.status)
 		}
@@ -140,18 +138,38 @@ func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
 	return reply{}, nil
 }
 
-// selects applies the selection options.
+// shown gives the names that match. With RECURSIVEMATCH these are also names
+// above one that is selected and not shown itself (RFC 9051 §6.3.9.3, §6.3.9.6).
+func (a *listArgs) shown(tree *mailboxTree) (shown []*node) {
+	match := make(map[*node]bool, len(tree.nodes))
+	for _, n := range tree.nodes {
+		match[n] = n.matches(a.reference, a.patterns)
+	}
+	needed := map[*node]bool{}
+	if a.recursive && a.subscribed {
+		for _, n := range tree.nodes {
+			if a.selects(n) {
+				tree.above(n.name, func(up *node) {
+					up.childInfo = true
+					needed[up] = needed[up] || !match[n]
+				})
+			}
+		}
+	}
+	for _, n := range tree.nodes {
+		if match[n] && (a.selects(n) || needed[n]) {
+			shown = append(shown, n)
+		}
+	}
+	return shown
+}
+
+// selects applies the selection options to the name itself.
 func (a *listArgs) selects(n *node) bool {
 	if !a.subscribed && !a.specialUse {
 		return n.box != nil || n.parent
 	}
-	self := (!a.subscribed || n.subscribed) && (!a.specialUse || n.box != nil && n.box.SpecialUse != "")
-	return self || a.recursive && a.childInfo(n)
-}
-
-// childInfo: RECURSIVEMATCH found a descendant that is selected.
-func (a *listArgs) childInfo(n *node) bool {
-	return a.recursive && a.subscribed && n.subscribedBelow
+	return (!a.subscribed || n.subscribed) && (!a.specialUse || n.box != nil && n.box.SpecialUse != "")
 }
 
 // listStates reads all counters in one go (RFC 5819).
@@ -171,7 +189,8 @@ func (s *session) listStates(ctx context.Context, a listArgs, shown []*node) (ma
 	return s.srv.Store.States(ctx, s.identity.Account, ids)
 }
 
-func (s *session) writeList(a listArgs, n *node) {
+// writeList writes a LIST response; given is how the client called it.
+func (s *session) writeList(a listArgs, n *node, given string) {
 	s.enc.Raw("* LIST (")
 	if n.box == nil {
 		s.enc.Raw(`\NonExistent \Noselect `)
@@ -188,8 +207,11 @@ func (s *session) writeList(a listArgs, n *node) {
 		s.enc.Raw(" ", n.box.SpecialUse)
 	}
 	s.enc.Raw(`) "/" `).Mailbox(n.name)
-	if a.childInfo(n) {
+	switch {
+	case n.childInfo:
 		s.enc.Raw(` ("CHILDINFO" ("SUBSCRIBED"))`)
+	case n.name != given:
+		s.enc.Raw(` ("OLDNAME" (`).Mailbox(given).Raw("))")
 	}
 	s.enc.CRLF()
 }

@@ -2,24 +2,26 @@ package imapd
 
 import (
 	"context"
-	"strings"
 
 	"postroom/imapd/wire"
-	"postroom/internal/mail"
 )
 
-type renameArgs struct{ from, to string }
+type renameArgs struct{ from, to givenName }
 
 // parseRename parses
 //
 //	rename = "RENAME" SP mailbox SP mailbox            ; RFC 9051 §6.3.6
 func parseRename(s *session, d *wire.Decoder) (a renameArgs) {
-	a.from = s.mailboxName(d)
+	a.from = s.givenName(d)
 	d.SP()
-	a.to = s.mailboxName(d)
+	a.to = s.givenName(d).trimmed()
 	return a
 }
 
 func runRename(ctx context.Context, s *session, a renameArgs) (reply, error) {
-	return reply{}, s.srv.Store.RenameMailbox(ctx, s.identity.Account, a.from, strings.TrimSuffix(a.to, mail.Separator))
+	err := s.srv.Store.RenameMailbox(ctx, s.identity.Account, a.from.name, a.to.name)
+	if err == nil && (a.from.given != a.from.name || a.to.given != a.to.name) {
+		s.tellOldName("", a.to.name, a.from.given)
+	}
+	return reply{}, err
 }

@@ -8,7 +8,7 @@ import (
 )
 
 type selectArgs struct {
-	name      string
+	name      givenName
 	condstore bool
 }
 
@@ -18,7 +18,7 @@ type selectArgs struct {
 //	examine      = "EXAMINE" SP mailbox [select-params]
 //	select-param =/ "CONDSTORE"                            ; RFC 7162 §3.1.8
 func parseSelect(s *session, d *wire.Decoder) (a selectArgs) {
-	a.name = s.mailboxName(d)
+	a.name = s.givenName(d)
 	if !d.Try(' ') {
 		return a
 	}
@@ -53,11 +53,22 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 	if err := s.loadKeywords(ctx); err != nil {
 		return reply{}, err
 	}
-	state, err := s.selectMailbox(ctx, a.name, readOnly)
+	var shown *node // IMAP4rev2 is told the attributes (RFC 9051 §6.3.2)
+	if s.has(featureRev2) {
+		tree, err := s.mailboxTree(ctx)
+		if err != nil {
+			return reply{}, err
+		}
+		shown = tree.at[a.name.name]
+	}
+	state, err := s.selectMailbox(ctx, a.name.name, readOnly)
 	if err != nil {
 		return reply{}, err
 	}
 	s.writeSelected(state)
+	if shown != nil {
+		s.writeList(listArgs{}, shown, a.name.given)
+	}
 	if readOnly {
 		return reply{code: "READ-ONLY", text: "EXAMINE completed"}, nil
 	}
@@ -70,9 +81,6 @@ func (s *session) writeSelected(state mail.MailboxState) {
 		s.enc.Raw("* 0 RECENT\r\n")
 	}
 	s.writeFlagsResponse()
-	if s.has(featureRev2) {
-		s.enc.Raw(`* LIST () "/" `).Mailbox(s.sel.mailbox.Name).CRLF()
-	}
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(uint64(s.sel.mailbox.UIDValidity)).Raw("] UIDs valid\r\n")
 	s.enc.Raw("* OK [UIDNEXT ").Number(uint64(state.UIDNext)).Raw("] next UID\r\n")
 	s.writeHighest(state.HighestModSeq)

@@ -41,7 +41,7 @@ func init() {
 		{name: "SELECT", states: loggedIn, run: row(parseSelect, runSelect)},
 		{name: "EXAMINE", states: loggedIn, run: row(parseSelect, runExamine)},
 		{name: "CREATE", states: loggedIn, run: row(parseCreate, runCreate)},
-		{name: "DELETE", states: loggedIn, run: row(parseMailbox, runDelete)},
+		{name: "DELETE", states: loggedIn, run: row(parseGivenName, runDelete)},
 		{name: "RENAME", states: loggedIn, run: row(parseRename, runRename)},
 		{name: "SUBSCRIBE", states: loggedIn, run: row(parseMailbox, runSubscribe)},
 		{name: "UNSUBSCRIBE", states: loggedIn, run: row(parseMailbox, runUnsubscribe)},

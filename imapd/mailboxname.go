@@ -16,16 +16,33 @@ import (
 //
 // and gives the store's form: UTF-8 in NFC, INBOX in capitals.
 func (s *session) mailboxName(d *wire.Decoder) string {
-	return s.canonicalName(d, d.AString())
+	return s.givenName(d).name
 }
 
-func (s *session) canonicalName(d *wire.Decoder, raw string) string {
-	name, ok := s.decodeName(raw)
+// givenName is a mailbox name as the client wrote it, and as the store has it.
+type givenName struct{ given, name string }
+
+func (s *session) givenName(d *wire.Decoder) givenName {
+	given, ok := s.decodeName(d.AString())
 	if !ok {
 		d.Fail("bad mailbox name")
-		return ""
+		return givenName{}
 	}
-	return canonicalInbox(norm.NFC.String(name))
+	return givenName{given, canonicalInbox(norm.NFC.String(given))}
+}
+
+// trimmed is the name without a last separator, which only says that names
+// below will follow.
+func (n givenName) trimmed() givenName {
+	return givenName{strings.TrimSuffix(n.given, mail.Separator), strings.TrimSuffix(n.name, mail.Separator)}
+}
+
+// tellOldName tells a client of IMAP4rev2 under which name a mailbox is now
+// that it called otherwise (RFC 9051 §6.3.9.7).
+func (s *session) tellOldName(attribute, name, given string) {
+	if s.has(featureRev2) && name != given {
+		s.enc.Raw("* LIST (", attribute, `) "/" `).Mailbox(name).Raw(` ("OLDNAME" (`).Mailbox(given).Raw("))\r\n")
+	}
 }
 
 // decodeName reads modified UTF-7 (RFC 3501 §5.1.3), or UTF-8 where the client
@@ -53,3 +70,5 @@ func canonicalInbox(name string) string {
 
 // parseMailbox parses a command whose one argument is a mailbox.
 func parseMailbox(s *session, d *wire.Decoder) string { return s.mailboxName(d) }
+
+func parseGivenName(s *session, d *wire.Decoder) givenName { return s.givenName(d) }

@@ -15,6 +15,7 @@ type node struct {
 	parent          bool          // mailboxes lie below it
 	subscribed      bool
 	subscribedBelow bool
+	childInfo       bool // a name below it is what LIST RECURSIVEMATCH looks for
 }
 
 func (n *node) id() mail.MailboxID {
@@ -26,7 +27,8 @@ func (n *node) id() mail.MailboxID {
 
 func (n *node) matches(reference string, patterns []string) bool {
 	for _, p := range patterns {
-		if matchMailbox(canonicalInbox(reference+p), n.name) || strings.EqualFold(reference+p, n.name) && n.name == mail.Inbox {
+		if matchMailbox(canonicalInbox(reference+p), n.name) ||
+			n.name == mail.Inbox && matchMailbox(strings.ToUpper(reference+p), n.name) { // INBOX in any case
 			return true
 		}
 	}
