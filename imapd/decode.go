@@ -29,8 +29,48 @@ func (b *body) decode(ctx context.Context, sec *section, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if part.Type == "text" {
+		w = &lineEnds{w: w}
+	}
 	_, err = io.Copy(w, decoded)
 	return err
+}
+
+// lineEnds makes bare LF, as senders encode it in Base64 too, CRLF: text goes
+// out in lines of IMAP (RFC 9051 §7.5.2, BINARY).
+type lineEnds struct {
+	w  io.Writer
+	cr bool // the last octet was CR
+}
+
+func (l *lineEnds) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		i := bytes.IndexByte(p, '\n')
+		part := p
+		if i >= 0 {
+			part = p[:i]
+		}
+		if len(part) > 0 {
+			if _, err := l.w.Write(part); err != nil {
+				return 0, err
+			}
+			l.cr = part[len(part)-1] == '\r'
+		}
+		if i < 0 {
+			break
+		}
+		end := "\r\n"
+		if l.cr {
+			end = "\n"
+		}
+		if _, err := io.WriteString(l.w, end); err != nil {
+			return 0, err
+		}
+		l.cr = false
+		p = p[i+1:]
+	}
+	return n, nil
 }
 
 // reader turns the blob's writes into reads, so that decoders can be stacked
