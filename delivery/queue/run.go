@@ -43,14 +43,26 @@ func (r *run) work() {
 	case <-r.ctx.Done():
 	}
 	defer r.leave()
-	if i := r.w.pool.take(r.domain); i != nil {
-		r.session, r.plan, r.sent = i.session, i.plan, i.sent
-	}
+	r.resume()
 	for len(r.todo) > 0 {
 		for _, m := range r.todo {
 			r.one(m)
 		}
 		r.todo = r.more()
+	}
+}
+
+// resume takes an idle connection of the destination, unless an administrator
+// has set another way for its mail since.
+func (r *run) resume() {
+	i := r.w.pool.take(r.domain)
+	switch {
+	case i == nil:
+	case r.w.cfg.Relay.Holds(r.sending, i.plan):
+		r.session, r.plan, r.sent = i.session, i.plan, i.sent
+	default:
+		i.session.Close()
+		r.resume()
 	}
 }
 
@@ -67,7 +79,8 @@ func (r *run) leave() {
 
 // more leases what else is due for the destination, while the connection lasts.
 func (r *run) more() []mail.LeasedMessage {
-	if r.ctx.Err() != nil || r.session == nil || !r.session.Usable() || r.sent >= r.w.cfg.PerConnection || r.w.unsettled.Load() > 0 {
+	if r.ctx.Err() != nil || r.session == nil || !r.session.Usable() || r.sent >= r.w.cfg.PerConnection || r.w.unsettled.Load() > 0 ||
+		!r.w.cfg.Relay.Holds(r.sending, r.plan) {
 		return nil
 	}
 	next, err := r.w.cfg.Store.LeaseDue(r.ctx, mail.LeaseArgs{PerDomain: r.w.cfg.Batch, Domain: r.domain, For: r.w.cfg.Lease})

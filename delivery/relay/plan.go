@@ -48,6 +48,22 @@ func (c *Client) Plan(ctx context.Context, domain string) (Plan, error) {
 	return Plan{Domain: domain, Hosts: hosts}, err
 }
 
+// Holds tells whether a plan made before still goes by the smarthost that is
+// set now. MX records are not asked again: they may live for hours anyhow.
+func (c *Client) Holds(ctx context.Context, p Plan) bool {
+	if c.cfg.Smarthost == nil {
+		return p.Smarthost == nil
+	}
+	sh, err := c.cfg.Smarthost(ctx, p.Domain)
+	switch {
+	case err != nil:
+		return false
+	case sh == nil || p.Smarthost == nil:
+		return sh == nil && p.Smarthost == nil
+	}
+	return *sh == *p.Smarthost
+}
+
 // hostOf takes a name, an address, or a literal in brackets.
 func hostOf(name string, port int) Host {
 	bare := strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"), "IPv6:")

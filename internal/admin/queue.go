@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func showItem(q mail.QueueItem) QueueItem {
 	e := q.Entry
 	out := QueueItem{ID: e.Message.String(), Entry: int64(e.ID), From: "<>", Recipient: address.Display(e.Recipient.Address),
 		Domain: address.DisplayDomain(e.Domain), State: string(e.State), Attempts: e.Attempts,
-		LastAttempt: at(e.LastAttempt), LastReply: strings.TrimSpace(e.Last.Status + " " + e.Last.Text), LastRemote: e.Last.Remote,
+		LastAttempt: at(e.LastAttempt), LastReply: reply(e.Last), LastRemote: e.Last.Remote,
 		SizeBytes: q.Size, QueuedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, AwaitsReview: q.AwaitsReview}
 	if !q.From.IsNull() {
 		out.From = address.Display(q.From)
@@ -42,6 +43,15 @@ func showItem(q mail.QueueItem) QueueItem {
 		out.NextAttempt = at(e.NextAttempt)
 	}
 	return out
+}
+
+// reply writes an SMTP reply as it was said; a code of 0 is our own finding.
+func reply(r mail.RemoteReply) string {
+	s := strings.TrimSpace(r.Status + " " + r.Text)
+	if r.Code != 0 {
+		s = strings.TrimSpace(strconv.Itoa(r.Code) + " " + s)
+	}
+	return s
 }
 
 // QueueSelect selects queue entries; what is set must all fit.
