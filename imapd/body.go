@@ -53,7 +53,16 @@ func (b *body) copy(ctx context.Context, w io.Writer, sp span) error {
 	if sp.n == 0 {
 		return nil
 	}
+	if b.held(sp) {
+		_, err := w.Write(b.row.Octets[sp.off : sp.off+sp.n])
+		return err
+	}
 	return b.s.srv.Blobs.WriteTo(ctx, w, b.row.BlobID, sp.off, sp.n)
+}
+
+// held tells whether the octets came with the row.
+func (b *body) held(sp span) bool {
+	return b.row.Octets != nil && sp.off+sp.n <= int64(len(b.row.Octets))
 }
 
 func (b *body) blobSize() int64 { return b.row.Size - int64(len(b.row.Prefix)) }
@@ -73,8 +82,11 @@ func (b *body) fullHeader(ctx context.Context) ([]byte, error) {
 
 // read gives a span in memory, at most limit octets of it.
 func (b *body) read(ctx context.Context, sp span, limit int64) ([]byte, error) {
+	if sp = sp.slice(0, limit); b.held(sp) && len(sp.mem) == 0 {
+		return b.row.Octets[sp.off : sp.off+sp.n], nil
+	}
 	var buf bytes.Buffer
-	if err := b.copy(ctx, &buf, sp.slice(0, limit)); err != nil {
+	if err := b.copy(ctx, &buf, sp); err != nil {
 		return nil, err
 	}
 	return buf.Bytes(), nil
@@ -160,14 +172,14 @@ func (sec *section) listed() bool {
 	return true
 }
 
-// columns is what find reads of the row.
+// columns is what find and copy read of the row.
 func (sec *section) columns() mail.Columns {
-	cols := mail.ColBlob
+	if sec.listed() {
+		return mail.ColBlob | mail.ColFields
+	}
+	cols := mail.ColBlob | mail.ColOctets
 	if len(sec.path) > 0 {
 		cols |= mail.ColParts
-	}
-	if sec.listed() {
-		cols |= mail.ColFields
 	}
 	return cols
 }

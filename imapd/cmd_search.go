@@ -149,23 +149,27 @@ func (q *query) run(ctx context.Context) error {
 			open.Append(flags.UID)
 		}
 	}
-	if len(open) == 0 {
-		q.found = order
-		return nil
+	q.found = order
+	// What cheaper keys decide needs no octets.
+	if q.key.cheap && q.key.cost == costOctets {
+		var err error
+		if open, err = q.rows(ctx, open, q.key.cheapCols, true); err != nil {
+			return err
+		}
 	}
-	rows, err := q.rows(ctx, open)
-	if err != nil {
-		return err
-	}
-	q.found = merge(order, rows)
-	return nil
+	_, err := q.rows(ctx, open, q.key.cols, false)
+	return err
 }
 
-// rows evaluates open messages with their rows. One that another session
-// expunged is read from the restore window.
-func (q *query) rows(ctx context.Context, open mail.UIDSet) ([]result, error) {
+// rows evaluates open messages with these columns of their rows, adds those
+// that match to found, and gives those that stay open. One that another
+// session expunged is read from the restore window.
+func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, cheap bool) (still mail.UIDSet, err error) {
+	if len(open) == 0 {
+		return nil, nil
+	}
 	var found []result
-	var served mail.UIDSet
+	var served, left mail.UIDSet
 	st, acct, box := q.s.srv.Store, q.s.identity.Account, q.s.sel.mailbox.ID
 	each := func(r *mail.MessageRow) error {
 		seq, ok := q.s.sel.view.Seq(r.UID)
@@ -174,25 +178,30 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet) ([]result, error) {
 			return nil
 		}
 		served.Append(r.UID)
-		c := candidate{seq: seq, flags: flags, row: r, body: &body{s: q.s, row: r}}
+		c := candidate{seq: seq, flags: flags, row: r, body: &body{s: q.s, row: r}, cheap: cheap}
 		v, err := q.key.eval(ctx, &c)
-		if v == matches && err == nil {
+		switch {
+		case err != nil:
+			return err
+		case v == matches:
 			found = append(found, result{seq, r.UID, flags.ModSeq})
+		case v == unknown:
+			left.Append(r.UID)
 		}
-		return err
+		return nil
 	}
-	if err := st.FetchMessages(ctx, acct, box, open, q.key.cols, each); err != nil {
+	if err := st.FetchMessages(ctx, acct, box, open, cols, each); err != nil {
 		return nil, err
 	}
-	first := found
+	q.found, still = merge(q.found, found), left
 	if missing := open.Subtract(served); len(missing) > 0 {
-		found, served = nil, nil
-		if err := st.FetchMessages(ctx, acct, box, missing, q.key.cols|mail.WithExpunged, each); err != nil {
+		found, served, left = nil, nil, nil
+		if err := st.FetchMessages(ctx, acct, box, missing, cols|mail.WithExpunged, each); err != nil {
 			return nil, err
 		}
-		return merge(first, found), nil
+		q.found, still = merge(q.found, found), still.Union(left)
 	}
-	return first, nil
+	return still, nil
 }
 
 // merge joins two ascending lists.

@@ -30,13 +30,18 @@ type candidate struct {
 	flags mail.MessageFlags
 	row   *mail.MessageRow // nil in the first pass
 	body  *body
+	cheap bool // octets are not to be read yet
 }
 
 // criterion is one search key. Cheap ones are asked first.
 type criterion struct {
 	cost int // 0: snapshot, 1: row, 2: header fields, 3: octets
-	cols mail.Columns
-	eval func(context.Context, *candidate) (verdict, error)
+	// cheapCols is what its keys need that cost less than octets; cheap tells
+	// whether there is such a key.
+	cheapCols mail.Columns
+	cheap     bool
+	cols      mail.Columns
+	eval      func(context.Context, *candidate) (verdict, error)
 }
 
 // Costs.
@@ -54,13 +59,17 @@ func onSnapshot(match func(*candidate) bool) criterion {
 
 // onRow is a criterion that needs columns of the row.
 func onRow(cost int, cols mail.Columns, match func(context.Context, *candidate) (bool, error)) criterion {
-	return criterion{cost: cost, cols: cols, eval: func(ctx context.Context, c *candidate) (verdict, error) {
-		if c.row == nil {
+	k := criterion{cost: cost, cols: cols, eval: func(ctx context.Context, c *candidate) (verdict, error) {
+		if c.row == nil || c.cheap && cost == costOctets {
 			return unknown, nil
 		}
 		ok, err := match(ctx, c)
 		return verdictOf(ok), err
 	}}
+	if cost < costOctets {
+		k.cheap, k.cheapCols = true, cols
+	}
+	return k
 }
 
 // allOf is the conjunction of keys.
@@ -81,6 +90,8 @@ func combine(keys []criterion, decisive, otherwise verdict) criterion {
 	for _, k := range keys {
 		out.cost = max(out.cost, k.cost)
 		out.cols |= k.cols
+		out.cheap = out.cheap || k.cheap
+		out.cheapCols |= k.cheapCols
 	}
 	out.eval = func(ctx context.Context, c *candidate) (verdict, error) {
 		open := false
@@ -104,8 +115,9 @@ func combine(keys []criterion, decisive, otherwise verdict) criterion {
 
 // not is NOT.
 func not(k criterion) criterion {
-	return criterion{cost: k.cost, cols: k.cols, eval: func(ctx context.Context, c *candidate) (verdict, error) {
-		v, err := k.eval(ctx, c)
+	eval := k.eval
+	k.eval = func(ctx context.Context, c *candidate) (verdict, error) {
+		v, err := eval(ctx, c)
 		switch v {
 		case matches:
 			v = fails
@@ -113,5 +125,6 @@ func not(k criterion) criterion {
 			v = matches
 		}
 		return v, err
-	}}
+	}
+	return k
 }

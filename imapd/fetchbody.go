@@ -59,7 +59,7 @@ func (m *fetched) prepare(ctx context.Context, sec *section) error {
 		sp = sp.slice(sec.offset, sec.count)
 	}
 	p := &prepared{sp: sp, ok: ok}
-	if n := min(sp.size(), leadSize); sp.n > 0 && m.leads+n <= leadsMax {
+	if n := min(sp.size(), leadSize); sp.n > 0 && !m.body.held(sp) && m.leads+n <= leadsMax {
 		if p.lead, err = m.body.read(ctx, sp, n); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (m *fetched) literal(ctx context.Context, p *prepared) error {
 // binaryItem is BINARY[…] and BINARY.PEEK[…]: the part without its transfer
 // encoding (RFC 9051 §6.4.5.1, RFC 3516 §4.2).
 func binaryItem(sec *section, seen bool) fetchItem {
-	it := fetchItem{name: "BINARY[", row: true, seen: seen, cols: mail.ColBlob | mail.ColParts}
+	it := fetchItem{name: "BINARY[", row: true, seen: seen, cols: mail.ColBlob | mail.ColOctets | mail.ColParts}
 	it.check = func(ctx context.Context, m *fetched) error { return m.measure(ctx, sec) }
 	it.write = func(ctx context.Context, m *fetched) error {
 		sec.write(m.s.enc, "BINARY")
@@ -111,7 +111,7 @@ func binaryItem(sec *section, seen bool) fetchItem {
 
 // binarySizeItem is BINARY.SIZE[…].
 func binarySizeItem(sec *section) fetchItem {
-	it := fetchItem{name: "BINARY.SIZE[", row: true, cols: mail.ColBlob | mail.ColParts}
+	it := fetchItem{name: "BINARY.SIZE[", row: true, cols: mail.ColBlob | mail.ColOctets | mail.ColParts}
 	it.check = func(ctx context.Context, m *fetched) error { return m.measure(ctx, sec) }
 	it.write = func(_ context.Context, m *fetched) error {
 		sec.write(m.s.enc, "BINARY.SIZE")

@@ -49,7 +49,7 @@ func headerKey(name string) func(*searchParser) criterion {
 	return func(p *searchParser) criterion {
 		p.d.SP()
 		m := p.wanted()
-		cost, cols := costOctets, mail.ColBlob
+		cost, cols := costOctets, mail.ColBlob|mail.ColOctets
 		if message.IsListed(name) {
 			cost, cols = costFields, mail.ColBlob|mail.ColFields
 		}
@@ -77,7 +77,7 @@ func headerKey(name string) func(*searchParser) criterion {
 func (p *searchParser) text(header bool) criterion {
 	p.d.SP()
 	m := p.wanted()
-	cols := mail.ColBlob | mail.ColParts
+	cols := mail.ColBlob | mail.ColOctets | mail.ColParts
 	return onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) {
 		if header {
 			h, err := c.body.fullHeader(ctx)

@@ -28,6 +28,7 @@ func (s *Store) FetchMessages(ctx context.Context, acct mail.AccountID, mbox mai
 			return err
 		}
 		for i := range f.rows {
+			f.unpack(&f.rows[i])
 			if err := fn(&f.rows[i]); err != nil {
 				return err
 			}
@@ -154,7 +155,24 @@ func (f *fetch) row(v [][]byte) mail.MessageRow {
 	if f.cols&mail.ColThread != 0 {
 		m.ThreadID, m.MessageIDField, m.SentAt = mail.ThreadID(rawInt64(next())), string(next()), rawTime(next())
 	}
+	if f.cols&mail.ColOctets != 0 {
+		m.Octets = f.keep(next())
+	}
 	return m
+}
+
+// unpack turns the stored chunk of a row into its octets, one row at a time.
+// A damaged one is left to who reads the blob by itself and can tell.
+func (f *fetch) unpack(m *mail.MessageRow) {
+	stored := m.Octets
+	m.Octets = nil
+	if len(stored) == 0 {
+		return
+	}
+	plain, err := f.s.cfg.Decompress(stored)
+	if err == nil && int64(len(plain)) == m.Size-int64(len(m.Prefix)) {
+		m.Octets = plain
+	}
 }
 
 // keep copies a column's octets, which the connection owns, into the arena.

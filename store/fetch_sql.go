@@ -20,7 +20,11 @@ var columnGroups = []struct {
 	{mail.ColParts, ", g.parts"},
 	{mail.ColPreview, ", g.preview"},
 	{mail.ColThread, ", g.thread_id, g.message_id, g.sent_at"},
+	{mail.ColOctets, ", z.data"},
 }
+
+// smallMessage is up to how many octets a message's blob is read with its row.
+const smallMessage = 64 << 10
 
 var fetchQueries sync.Map // mail.Columns -> [2]string
 
@@ -47,6 +51,10 @@ const (
 	withMessage = ` CROSS JOIN LATERAL (SELECT * FROM messages y WHERE y.account_id = $1 AND y.id = m.message_id OFFSET 0) g`
 )
 
+// withOctets reads the first chunk of small messages, which is all of them.
+var withOctets = fmt.Sprintf(` LEFT JOIN LATERAL (SELECT data FROM blobs c
+		WHERE c.blob_id = g.blob_id AND c.chunk = 0 AND m.size <= %d OFFSET 0) z ON true`, smallMessage)
+
 // fetchUnion reads mailbox_messages and, when asked, expunged too.
 func fetchUnion(cols mail.Columns, from, order, outer string) string {
 	live := fetchSelect(cols, fmt.Sprintf(from, "mailbox_messages"), "false") + order
@@ -67,6 +75,9 @@ func fetchSelect(cols mail.Columns, from, expunged string) string {
 			q += g.list
 			joined = withMessage
 		}
+	}
+	if cols&mail.ColOctets != 0 {
+		joined += withOctets
 	}
 	return q + " FROM " + from + joined
 }

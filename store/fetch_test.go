@@ -137,3 +137,34 @@ func TestFetchEndsWithTheReadersError(t *testing.T) {
 	cancel()
 	b.code(b.s.FetchMessages(ctx, b.acct, b.inbox, all, 0, func(*mail.MessageRow) error { return nil }), mail.CodeUnavailable)
 }
+
+// The octets of small messages come with their rows, whichever they are.
+func TestFetchGivesOctetsOfSmallMessages(t *testing.T) {
+	s := storetest.New(t, plain)
+	b := &box{t: t, s: s, acct: storetest.Account(t, s, "alice@example.test")}
+	b.inbox = storetest.Inbox(t, s, b.acct)
+	var want []string
+	for _, n := range []int{1, 40, 4000, 63 << 10, 65 << 10, 700 << 10} {
+		text := strings.Repeat("Subject: x\r\n", n/12+1)[:n]
+		if _, err := s.Append(t.Context(), b.acct, b.inbox, []store.AppendMessage{appended([]byte(text), 0)}); err != nil {
+			t.Fatal(err)
+		}
+		if n > 64<<10 {
+			text = ""
+		}
+		want = append(want, text)
+	}
+	var got []string
+	err := b.s.FetchMessages(t.Context(), b.acct, b.inbox, all, mail.ColBlob|mail.ColOctets, func(m *mail.MessageRow) error {
+		got = append(got, string(m.Octets))
+		return nil
+	})
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d rows, %v", len(got), err)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("message %d: %d octets, want %d", i, len(got[i]), len(want[i]))
+		}
+	}
+}

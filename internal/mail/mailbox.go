@@ -73,6 +73,7 @@ const (
 	ColParts                             // Parts
 	ColPreview                           // Preview
 	ColThread                            // ThreadID, MessageIDField, SentAt
+	ColOctets                            // Octets; goes with ColBlob
 	// WithExpunged also gives messages that were expunged and are still kept:
 	// only for a view that still holds them.
 	WithExpunged
@@ -94,6 +95,10 @@ type MessageRow struct {
 	BlobID     BlobID
 	Prefix     []byte
 	HeaderSize int64
+
+	// ColOctets: all octets of the blob when it is small, read with the row;
+	// else nil.
+	Octets []byte
 
 	Fields         []byte // ColFields
 	Envelope       []byte // ColEnvelope
