@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -19,7 +21,34 @@ type matcher struct{ needle []byte }
 
 func newMatcher(s string) *matcher { return &matcher{fold([]byte(s))} }
 
-func fold(b []byte) []byte { return bytes.ToLower(norm.NFC.Bytes(b)) }
+func fold(b []byte) []byte { return appendFold(nil, b) }
+
+// appendFold folds b; most text is ASCII and needs no tables.
+func appendFold(dst, b []byte) []byte {
+	n := len(dst)
+	dst = slices.Grow(dst, len(b))[:n+len(b)]
+	out := dst[n:]
+	var all byte
+	for i, c := range b {
+		all |= c
+		out[i] = lowerASCII[c]
+	}
+	if all >= utf8.RuneSelf {
+		return append(dst[:n], bytes.ToLower(norm.NFC.Bytes(b))...)
+	}
+	return dst
+}
+
+// lowerASCII is a table, since which letters come next nobody can predict.
+var lowerASCII = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+		if i >= 'A' && i <= 'Z' {
+			t[i] += 'a' - 'A'
+		}
+	}
+	return t
+}()
 
 // field looks into a field's decoded value.
 func (m *matcher) field(value []byte) bool {
@@ -40,14 +69,24 @@ func (m *matcher) header(header []byte) bool {
 // matchWindow is how much text is looked at once.
 const matchWindow = 16 << 10
 
+// matchRooms hold a window and its folded text while a stream is read.
+var matchRooms = sync.Pool{New: func() any { return new(matchRoom) }}
+
+type matchRoom struct {
+	in   [matchWindow]byte
+	text []byte
+}
+
 // stream looks into text as it comes: a window and the overlap are held.
 func (m *matcher) stream(r io.Reader) (bool, error) {
 	if len(m.needle) == 0 {
 		return true, nil
 	}
-	in := make([]byte, matchWindow)
+	room := matchRooms.Get().(*matchRoom)
+	defer matchRooms.Put(room)
+	in := room.in[:]
 	var kept int    // octets at the begin of in: an unfinished character
-	var tail []byte // folded: what a match may have begun in
+	var overlap int // folded octets at the begin of text: a match may have begun in them
 	for {
 		n, err := r.Read(in[kept:])
 		n += kept
@@ -56,7 +95,8 @@ func (m *matcher) stream(r io.Reader) (bool, error) {
 		if !last {
 			cut = wholeRunes(in[:n])
 		}
-		text := append(tail, fold(in[:cut])...)
+		text := appendFold(room.text[:overlap], in[:cut])
+		room.text = text
 		if bytes.Contains(text, m.needle) {
 			return true, nil
 		}
@@ -67,7 +107,7 @@ func (m *matcher) stream(r io.Reader) (bool, error) {
 			return false, err
 		}
 		kept = copy(in, in[cut:n])
-		tail = append([]byte(nil), text[max(0, len(text)-len(m.needle)+1):]...)
+		overlap = copy(text, text[max(0, len(text)-len(m.needle)+1):])
 	}
 }
 
