@@ -19,8 +19,11 @@ func NewLog(cfg *config.Config, w io.Writer) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if len(groups) == 0 && a.Key == slog.TimeKey {
+		switch {
+		case len(groups) == 0 && a.Key == slog.TimeKey:
 			a.Value = slog.TimeValue(a.Value.Time().UTC().Truncate(time.Microsecond))
+		case a.Value.Kind() == slog.KindDuration: // "1.5s", not nanoseconds
+			a.Value = slog.StringValue(a.Value.Duration().String())
 		}
 		return a
 	}}
