@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -29,7 +30,8 @@ type Config struct {
 	// PollEvery is the time between comparisons of what is watched with the
 	// database, which heal lost notifications; 0 means 30 s.
 	PollEvery time.Duration
-	// Decompress gives the plain octets of one stored chunk.
+	// Decompress gives the plain octets of one stored chunk. Without it no blob
+	// can be read.
 	Decompress func([]byte) ([]byte, error)
 	// Hook is called at named points, for tests that kill or break there.
 	Hook func(point string)
@@ -72,6 +74,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	if cfg.PollEvery == 0 {
 		cfg.PollEvery = 30 * time.Second
+	}
+	if cfg.Decompress == nil {
+		cfg.Decompress = func([]byte) ([]byte, error) { return nil, errors.New("no Decompress in store.Config") }
 	}
 	s := &Store{cfg: cfg, log: cfg.Log}
 	s.ctx, s.stop = context.WithCancel(context.Background())
