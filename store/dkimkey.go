@@ -123,7 +123,7 @@ func wrongKey(bound []byte) error {
 	return &mail.Error{Code: mail.CodeConflict,
 		Text: "this master key is not the one that seals this database's secrets",
 		Hint: fmt.Sprintf("the database names the key with fingerprint %x: put that key file (or POSTROOM_MASTER_KEY) back. "+
-			"If it is lost, `postroom key rotate --lost` makes new DKIM keys and forgets smarthost passwords; no mail is lost", bound)}
+			"If it is lost, `postroom key rotate --lost` makes a new one: DKIM keys and smarthost passwords are lost with it, mail is not", bound)}
 }
 
 // BindMasterKey ties the database to a master key at first start and, later,
