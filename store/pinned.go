@@ -49,6 +49,9 @@ const sqlPicked = `unnest($3::bigint[], $4::bigint[]) AS r(lo, hi) CROSS JOIN LA
 		SELECT * FROM mailbox_messages x
 		WHERE x.account_id = $1 AND x.mailbox_id = $2 AND x.uid BETWEEN r.lo AND r.hi OFFSET 0) m`
 
+// sqlInRange is the rows m of mailbox_messages with UIDs from $3 to $4.
+const sqlInRange = `m.account_id = $1 AND m.mailbox_id = $2 AND m.uid BETWEEN $3::bigint AND $4::bigint`
+
 // sqlIsPicked joins mailbox_messages m to a materialized CTE p. The array of
 // one makes the index useless for any order, so that reading all of it is no
 // plan; partitions are still pruned by it.

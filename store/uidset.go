@@ -72,6 +72,9 @@ func (s *Store) slices(ctx context.Context, acct mail.AccountID, mbox mail.Mailb
 		return []mail.UIDSet{set}, nil
 	}
 	var ends []mail.UID
+	if flags == 0 && set.Len() <= denseSlices*sliceRows {
+		return cutByUID(set), nil
+	}
 	err := s.pinned(ctx, func(b *pgx.Batch) {
 		b.Queue(sqlCut, acct, mbox, set[0].Lo, set[len(set)-1].Hi, toMultirange(set), int16(flags), sliceRows).
 			Query(func(rows pgx.Rows) (err error) {
@@ -83,6 +86,29 @@ func (s *Store) slices(ctx context.Context, acct mail.AccountID, mbox mail.Mailb
 		return nil, err
 	}
 	return cut(set, ends), nil
+}
+
+// denseSlices is up to how many slices a set is cut by its UIDs, without
+// asking how many of them there are: most mailboxes have few gaps.
+const denseSlices = 32
+
+// cutByUID cuts a set into pieces of sliceRows UIDs.
+func cutByUID(set mail.UIDSet) []mail.UIDSet {
+	var ends []mail.UID
+	room := int64(sliceRows)
+	for _, r := range set {
+		for lo := int64(r.Lo); ; {
+			n := int64(r.Hi) - lo + 1
+			if n < room {
+				room -= n
+				break
+			}
+			lo += room
+			ends = append(ends, mail.UID(lo-1))
+			room = sliceRows
+		}
+	}
+	return cut(set, ends)
 }
 
 // cut splits a set after each of the UIDs.
