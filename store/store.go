@@ -88,7 +88,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) (err error) {
-	if s.pool, err = s.newPool(ctx, s.cfg.MaxConns, setSynchronous); err != nil {
+	if s.pool, err = s.newPool(ctx, s.cfg.MaxConns, setPool); err != nil {
 		return err
 	}
 	if s.deliver, err = s.newPool(ctx, int32(s.cfg.Committers)+sideWriters+aloneWriters, setDeliver); err != nil {
@@ -150,10 +150,13 @@ func (s *Store) hook(point string) {
 	}
 }
 
-// setSynchronous undoes a database or role default of synchronous_commit=off:
-// what postroom promises is on disk.
-const setSynchronous = `SELECT set_config('synchronous_commit', 'on', false)
-	WHERE current_setting('synchronous_commit') = 'off'`
+// setPool undoes a database or role default of synchronous_commit=off, for
+// what postroom promises is on disk; and it plans each statement once per
+// connection: over partitioned tables, planning takes several times as long as
+// the statements themselves (0.7 ms against 0.1 ms for one recipient).
+const setPool = `SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
+	(SELECT set_config('synchronous_commit', 'on', false)
+	 WHERE current_setting('synchronous_commit') = 'off')`
 
 // setDeliver pins the plans of delivery's statements: generic, and by key
 // through the index whatever the statistics say, for they join a few dozen
