@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,22 +77,56 @@ func (c *checker) dnsDomain(r dns.Resolver, s *store.Store, d mail.DomainListing
 	if !c.hasTXT(r, "_dmarc."+d.Name, "v=DMARC1") {
 		c.add("dns", levelWarn, name+": no DMARC record", fmt.Sprintf(`add: _dmarc.%s. TXT "v=DMARC1; p=none; rua=mailto:postmaster@%s"`, d.Name, d.Name))
 	}
-	for _, k := range d.Keys {
-		host := k.Selector + "._domainkey." + d.Name
-		if !c.hasTXT(r, host, "v=DKIM1") {
-			c.add("dns", levelWarn, fmt.Sprintf("%s: no DKIM record %s", name, host), "postroom dkim "+name+" prints it")
-		}
-	}
+	c.dkim(r, d)
 	if len(c.findings) == len(missing) {
 		c.add("dns", levelOK, name+": MX, SPF, DKIM and DMARC are there", "")
 	}
 }
 
-func (c *checker) hasTXT(r dns.Resolver, name, prefix string) bool {
+// dkim compares what is published with the keys that sign: a record of another
+// key makes every signature a bad one.
+func (c *checker) dkim(r dns.Resolver, d mail.DomainListing) {
+	name, signs := address.DisplayDomain(d.Name), 0
+	for _, k := range d.Keys {
+		if !k.RetiredAt.IsZero() {
+			continue
+		}
+		signs++
+		host := k.Selector + "._domainkey." + d.Name
+		published := c.txt(r, host)
+		switch {
+		case !slices.ContainsFunc(published, func(t string) bool { return dkimTag(t, "p") != "" }):
+			c.add("dns", levelWarn, fmt.Sprintf("%s: no DKIM record %s", name, host), "postroom dkim "+name+" prints it")
+		case !slices.ContainsFunc(published, func(t string) bool { return dkimTag(t, "p") == base64.StdEncoding.EncodeToString(k.Public) }):
+			c.add("dns", levelFail, fmt.Sprintf("%s: the DKIM record %s holds another key than the one that signs", name, host),
+				"publish the record that postroom dkim "+name+" prints")
+		}
+	}
+	if signs == 0 {
+		c.add("dns", levelWarn, name+": no DKIM key, mail goes out unsigned", "postroom dkim renew "+name)
+	}
+}
+
+// dkimTag gives the value of a tag of a key record (RFC 6376 §3.6.1), blanks
+// left out.
+func dkimTag(record, tag string) string {
+	for part := range strings.SplitSeq(record, ";") {
+		if k, v, _ := strings.Cut(part, "="); strings.TrimSpace(k) == tag {
+			return strings.Join(strings.Fields(v), "")
+		}
+	}
+	return ""
+}
+
+func (c *checker) txt(r dns.Resolver, name string) []string {
 	ctx, cancel := c.ask()
 	defer cancel()
 	records, _ := r.LookupTXT(ctx, name)
-	return slices.ContainsFunc(records, func(t string) bool { return strings.HasPrefix(t, prefix) })
+	return records
+}
+
+func (c *checker) hasTXT(r dns.Resolver, name, prefix string) bool {
+	return slices.ContainsFunc(c.txt(r, name), func(t string) bool { return strings.HasPrefix(t, prefix) })
 }
 
 func because(err error) string {
