@@ -99,11 +99,10 @@ func (s *Store) resolve(ctx context.Context, rcpt mail.Address) (mail.Resolution
 	if rcpt.Domain == "" {
 		return s.resolvePostmaster(ctx, rcpt)
 	}
-	hits, err := s.lookUp(ctx, []mail.Address{rcpt})
+	hit, err := s.lookups.one(ctx, rcpt)
 	if err != nil {
 		return mail.Resolution{}, err
 	}
-	hit := hits[0]
 	if !hit.ours {
 		return mail.Resolution{Kind: mail.ResolvedNotOurs}, nil
 	}
@@ -237,11 +236,10 @@ func (s *Store) resolvePostmaster(ctx context.Context, rcpt mail.Address) (mail.
 // catch-all gives no right to the names it catches. The null reverse-path is
 // not asked about here.
 func (s *Store) SenderAllowed(ctx context.Context, acct mail.AccountID, a mail.Address) (bool, error) {
-	hits, err := s.lookUp(ctx, []mail.Address{a})
+	hit, err := s.lookups.one(ctx, a)
 	if err != nil {
 		return false, dbError(err)
 	}
-	hit := hits[0]
 	if !hit.ours || !hit.found || hit.catchAll {
 		return false, nil
 	}

@@ -51,6 +51,7 @@ type Store struct {
 	ids      *idSource
 	hub      *hub
 	lane     *lanes
+	lookups  *lookups
 	identity identity
 
 	ctx  context.Context // ends with Close
@@ -110,6 +111,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 	}
 	s.hub = newHub(s)
 	s.lane = newLanes(s)
+	s.lookups = newLookups(s)
 	s.run(s.ids.renewLoop)
 	s.run(s.hub.sendLoop)
 	s.run(s.hub.listenLoop)
