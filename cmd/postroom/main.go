@@ -47,6 +47,9 @@ func main() {
 		<-ctx.Done()
 		cancel() // a second signal ends the process at once
 	}()
+	// Who reads our output may go away (| head, a log collector): that must end
+	// neither a server nor a command that still has a PostgreSQL to stop.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	cancel()
 	os.Exit(code)

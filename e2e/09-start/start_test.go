@@ -11,9 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"postroom/e2e/client"
 	"postroom/e2e/testbed"
 	"postroom/internal/dns/dnstest"
 	"postroom/internal/pgembed"
@@ -196,5 +198,45 @@ func TestStartAfterKill(t *testing.T) {
 	empty(t, i)
 	if n := len(far.Arrived()); n != 1 {
 		t.Errorf("sent %d times", n)
+	}
+}
+
+// A server outlives whoever reads its log.
+func TestLogReaderGoesAway(t *testing.T) {
+	i := testbed.New(t, testbed.Options{})
+	if err := i.Stop(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(i.Binary, "serve", "--config", i.Config)
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	err = testbed.Until(t.Context(), 30*time.Second, func() error {
+		_, err := i.CLI("", "health")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for range 3 { // each connection is a line
+		if c, _, err := client.DialSMTP(i.Ports.SMTP, nil); err != nil {
+			t.Error(err)
+		} else {
+			c.Close()
+		}
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }

@@ -83,6 +83,9 @@ func (p place) run(ctx context.Context, stdin, name string, args ...string) erro
 		e := mail.Wrap(mail.CodeUnavailable, fmt.Errorf("%w: %s", err, lastLines(out.String(), 5)),
 			filepath.Base(name)+" failed")
 		e.Hint = "the message above is PostgreSQL's own; free disk space and the rights of " + p.dataDir + " are the usual causes"
+		if strings.Contains(out.String(), "could not look up effective user ID") {
+			e.Hint = "PostgreSQL wants its user to have a name: run postroom as one of /etc/passwd (useradd --system postroom), or set database_url"
+		}
 		return e
 	}
 	return nil
