@@ -17,7 +17,8 @@ type listArgs struct {
 	status                            []statusItem
 }
 
-// Bounds of what LIST matches: patterns times names is work.
+// Bounds of what LIST matches: patterns times names is work. maxPattern octets
+// have all patterns of a list together.
 const (
 	maxPattern  = 2048
 	maxPatterns = 64
@@ -36,11 +37,13 @@ func parseList(s *session, d *wire.Decoder) (a listArgs) {
 	a.reference = s.pattern(d, d.AString())
 	d.SP()
 	if d.Try('(') {
+		total := 0
 		for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
-			if len(a.patterns) >= maxPatterns {
+			p := s.pattern(d, d.ListMailbox())
+			if total += len(a.reference) + len(p); len(a.patterns) >= maxPatterns || total > maxPattern {
 				d.Fail("too many mailbox patterns")
 			}
-			a.patterns = append(a.patterns, s.pattern(d, d.ListMailbox()))
+			a.patterns = append(a.patterns, p)
 		}
 		d.Expect(')')
 	} else {

@@ -89,12 +89,18 @@ type Server struct {
 	sessions  map[*session]struct{}
 	perPeer   map[netip.Addr]int
 	done      sync.WaitGroup
+	// cut ends the running commands of all sessions.
+	cut    context.Context
+	cutNow context.CancelFunc
 }
 
 // New makes a Server; Serve starts it.
 func New(c Config) *Server {
 	c.setDefaults()
+	cut, cutNow := context.WithCancel(context.Background())
 	return &Server{
+		cut:       cut,
+		cutNow:    cutNow,
 		Config:    c,
 		events:    maillog.New(c.Log, "imap"),
 		listeners: map[net.Listener]struct{}{},
@@ -230,6 +236,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	s.cutNow() // a long SEARCH looks at nothing else
 	s.mu.Lock()
 	for ss := range s.sessions {
 		_ = ss.conn.raw.Close()

@@ -100,6 +100,7 @@ func (s *session) stop() {
 func (s *session) serve(ctx context.Context, implicitTLS bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer context.AfterFunc(s.srv.cut, cancel)()
 	defer s.end()
 	// A defect met by one client must not take the mail of all others away.
 	defer func() {
