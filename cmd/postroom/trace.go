@@ -73,7 +73,7 @@ func (c traceCmd) print(e *env, events []admin.Event) error {
 	first, last := events[0], events[len(events)-1]
 	m := tracedMessage{TraceHit: admin.TraceHit{ID: first.ID, FirstAt: first.At, LastAt: last.At, Last: last.Kind, Text: first.Text}, Events: events}
 	return e.result([]tracedMessage{m}, func() {
-		e.say("%s", first.ID)
+		fmt.Fprintln(e.out, first.ID)
 		printTimeline(e.out, events)
 	})
 }

@@ -173,7 +173,7 @@ func (r *run) open() {
 	if r.sending.Err() != nil {
 		return
 	}
-	r.w.cfg.Log.InfoContext(r.sending, "destination not reached", "domain", r.domain, "error", r.failure)
+	r.w.cfg.Log.DebugContext(r.sending, "destination not reached", "domain", r.domain, "error", r.failure)
 	if !r.failure.Permanent {
 		r.w.down(r.domain)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"strconv"
 	"time"
 
 	"postroom/delivery/dsn"
@@ -175,11 +176,28 @@ func (w *Worker) log(ctx context.Context, m mail.LeasedMessage, fates []fate) {
 			continue
 		}
 		word := map[mail.Outcome]string{mail.OutcomeDelivered: "delivered", mail.OutcomeDeferred: "deferred", mail.OutcomeFailed: "failed"}[f.outcome]
-		attrs := []any{"id", m.Message.ID, "to", f.entry.Recipient.Address.String(), "remote", f.reply.Remote,
-			"code", f.reply.Code, "status", f.reply.Status, "text", f.reply.Text}
+		attrs := []any{"proto", "queue", "id", m.Message.ID, "from", "<" + m.Message.From.String() + ">", "to", "<" + f.entry.Recipient.Address.String() + ">"}
+		if m.Message.Account != 0 {
+			attrs = append(attrs, "account", int64(m.Message.Account))
+		}
+		if f.reply.Remote != "" {
+			attrs = append(attrs, "remote", f.reply.Remote)
+		}
+		attrs = append(attrs, "result", result(f), "text", f.reply.Text)
 		if f.outcome == mail.OutcomeDeferred {
 			attrs = append(attrs, "next", f.next.UTC())
 		}
 		w.cfg.Log.InfoContext(ctx, word, attrs...)
 	}
+}
+
+// result is what internal/maillog calls so: ok, or the reply's code and status.
+func result(f fate) string {
+	switch {
+	case f.outcome == mail.OutcomeDelivered:
+		return "ok"
+	case f.reply.Code == 0:
+		return f.reply.Status
+	}
+	return strconv.Itoa(f.reply.Code) + " " + f.reply.Status
 }

@@ -6,7 +6,9 @@ package queue
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +185,16 @@ func deferred(t *testing.T, o *office) {
 	}
 	if out := o.do(t, "", "trace", id); !strings.Contains(out, "held") || !strings.Contains(out, "released") || !strings.Contains(out, "delivered") {
 		t.Errorf("trace:\n%s", out)
+	}
+	log, err := os.ReadFile(o.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for word, result := range map[string]string{"deferred": "451 4.7.1", "delivered": "ok"} {
+		line := `"msg":"` + word + `","proto":"queue","id":"` + id + `","from":"<` + alice + `>","to":"<friend@far.example>","account":\d+,"remote":"mx\.far\.example [^"]*","result":"` + result + `"`
+		if n := len(regexp.MustCompile(line).FindAll(log, -1)); n != 1 {
+			t.Errorf("%d log lines of the event %s", n, word)
+		}
 	}
 	o.far.Refuse(busy)
 	id = o.submit(t, "<"+alice+">", "<friend@far.example>", "never")
