@@ -82,6 +82,15 @@ func TestWhoTakesWhat(t *testing.T) {
 			t.Errorf("%s: %v", rcpt, err)
 		}
 	}
+	for _, rcpt := range []string{"postmaster@mx.example.test", "Abuse@mx.example.test"} { // no domain of ours, but our name
+		h.mustSend(mx(), envelope("carol@out.test", rcpt), "Subject: "+rcpt+"\r\n\r\n")
+	}
+	if n := len(h.filed(h.alice)); n != 2 {
+		t.Errorf("%d messages to the host itself were filed", n)
+	}
+	if err := h.CheckRecipient(t.Context(), mx(), &mail.Envelope{}, mail.Recipient{Address: addr("bob@mx.example.test")}); !mail.Is(err, mail.CodeRelayDenied) {
+		t.Errorf("bob at the host's name: %v", err)
+	}
 	if err := h.CheckRecipient(t.Context(), h.submission(), &mail.Envelope{}, mail.Recipient{Address: addr("x@out.test")}); err != nil {
 		t.Errorf("relay for an account: %v", err)
 	}

@@ -45,7 +45,7 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 	if s.Role == mail.RoleSubmission && !s.Authenticated() {
 		return mail.Errorf(mail.CodeNoPermission, "log in first")
 	}
-	res, err := d.store.ResolveRecipient(ctx, r.Address)
+	res, err := d.resolve(ctx, r.Address)
 	if err != nil {
 		return err
 	}

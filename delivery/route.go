@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"strings"
 
 	"postroom/internal/mail"
 )
@@ -28,7 +29,7 @@ func (d *Delivery) routeAll(ctx context.Context, s *mail.Session, e *mail.Envelo
 		res, ok := d.recent.take(recentKey{s.Peer, rcpt.Address}, d.cfg.Now())
 		if !ok {
 			var err error
-			if res, err = d.store.ResolveRecipient(ctx, rcpt.Address); err != nil {
+			if res, err = d.resolve(ctx, rcpt.Address); err != nil {
 				return r, err
 			}
 		}
@@ -38,6 +39,24 @@ func (d *Delivery) routeAll(ctx context.Context, s *mail.Session, e *mail.Envelo
 		r.add(rcpt, res)
 	}
 	return r, nil
+}
+
+// resolve asks the store; postmaster and abuse of the host's own name arrive
+// also where that is no mail domain (RFC 5321 §4.5.1). smtpd makes the bare
+// <postmaster> such an address.
+func (d *Delivery) resolve(ctx context.Context, a mail.Address) (mail.Resolution, error) {
+	res, err := d.store.ResolveRecipient(ctx, a)
+	if err != nil || res.Kind != mail.ResolvedNotOurs || !strings.EqualFold(a.Domain, d.cfg.Hostname) {
+		return res, err
+	}
+	if local := strings.ToLower(a.Local); local != "postmaster" && local != "abuse" {
+		return res, nil
+	}
+	bare, err := d.store.ResolveRecipient(ctx, mail.Address{Local: a.Local})
+	if err != nil || len(bare.Accounts)+len(bare.Remote) == 0 {
+		return res, err
+	}
+	return bare, nil
 }
 
 func (r *route) add(rcpt mail.Recipient, res mail.Resolution) {

@@ -122,6 +122,8 @@ func whereTheyLead(t *testing.T, tn *town) {
 		{to: "Postmaster@second.test", want: "bob"}, // the catch-all
 		{to: "postmaster@bücher.example", want: "553 5.6.7"},
 		{to: "postmaster@empty.test", want: "alice"}, // the oldest of all
+		{to: "postmaster", want: "alice"},
+		{to: "abuse@mail.test", want: "alice"}, // the host's own name
 		{to: "nobody@example.test", want: "550 5.1.1"},
 		{to: "someone@new.example", want: "550 5.7.1"},
 		{to: "alice%new.example@example.test", want: "550 5.7.1"},
