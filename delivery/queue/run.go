@@ -79,15 +79,19 @@ func (r *run) leave() {
 
 // more leases what else is due for the destination, while the connection lasts.
 func (r *run) more() []mail.LeasedMessage {
-	if r.ctx.Err() != nil || r.session == nil || !r.session.Usable() || r.sent >= r.w.cfg.PerConnection || r.w.unsettled.Load() > 0 ||
-		!r.w.cfg.Relay.Holds(r.sending, r.plan) {
+	if r.ctx.Err() != nil || r.session == nil || !r.session.Usable() || r.sent >= r.w.cfg.PerConnection || r.w.unsettled.Load() > 0 {
 		return nil
 	}
 	next, err := r.w.cfg.Store.LeaseDue(r.ctx, mail.LeaseArgs{PerDomain: r.w.cfg.Batch, Domain: r.domain, For: r.w.cfg.Lease})
-	if err != nil {
+	if err != nil || len(next) == 0 {
 		return nil
 	}
 	r.leases.add(next)
+	// Asked after the lease, so that it is the way of what was leased.
+	if !r.w.cfg.Relay.Holds(r.sending, r.plan) {
+		r.session.Close()
+		r.session, r.plan = nil, relay.Plan{}
+	}
 	return next
 }
 
