@@ -189,9 +189,8 @@ func TestStartAfterKill(t *testing.T) {
 	if err := i.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := i.CLI("", "queue", "list", "--state", "leased"); err != nil || out != "" {
-		t.Errorf("still leased: %q %v", out, err)
-	}
+	// The dead one's lease would last for minutes: that the queue is empty soon
+	// shows that it was taken back.
 	if _, err := i.CLI("", "queue", "retry", "--all"); err != nil {
 		t.Error(err)
 	}
