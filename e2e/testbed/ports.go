@@ -2,17 +2,33 @@ package testbed
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
+	"strconv"
+	"sync"
+)
+
+// given are the ports that this process was given: each once.
+var (
+	givenMu sync.Mutex
+	given   = map[int]bool{}
 )
 
 // FreePort gives an address with a TCP port on host that nothing listens on.
+// It is below the range that the kernel gives to outgoing connections, so that
+// none of them takes it before the server that it is for.
 func FreePort(host string) (string, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return "", err
+	givenMu.Lock()
+	defer givenMu.Unlock()
+	for range 1000 {
+		port := 20000 + rand.IntN(12768)
+		if given[port] || !freeOn([]string{host}, port) {
+			continue
+		}
+		given[port] = true
+		return net.JoinHostPort(host, strconv.Itoa(port)), nil
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", errors.New("no port is free on " + host)
 }
 
 // CommonPort gives a TCP port that is free on every host.
