@@ -10,6 +10,9 @@ export PATH := $(PATH):/usr/local/go/bin
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 TIME ?= 1m
+# The commit goes into the binary where git may read it: not in a tree of
+# another user.
+BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=$$(git status >/dev/null 2>&1 && echo auto || echo false)
 PACKAGES = $$(go list ./... | grep -v '^postroom/e2e')
 
 # stage NAME,SECONDS,COMMAND: runs it with a time limit and prints its seconds.
@@ -25,10 +28,10 @@ run: postgres build ## start a demo server on loopback ports (ONCE=1: show the f
 	@exec bin/postroom demo --data-dir var/demo $(if $(ONCE),--once,)
 
 build: modules ## bin/postroom
-	@CGO_ENABLED=0 go build -trimpath -o bin/postroom ./cmd/postroom
+	@$(BUILD) -o bin/postroom ./cmd/postroom
 
 build-crash: modules ## bin/postroom-crash, which ends itself at named points (e2e/crash only)
-	@CGO_ENABLED=0 go build -trimpath -tags crashpoints -o bin/postroom-crash ./cmd/postroom
+	@$(BUILD) -tags crashpoints -o bin/postroom-crash ./cmd/postroom
 
 check: modules $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RFCs
 	$(call stage,gofmt,60,test -z "$$($$(go env GOROOT)/bin/gofmt -l . | tee /dev/stderr)")
@@ -61,7 +64,7 @@ base-images: modules ## stand-ins for the images of docker-compose.yml, from Deb
 	@deploy/base-images.sh
 
 clean: ## remove bin and the demo's data
-	@rm -rf --one-file-system bin var/demo
+	@scripts/clean.sh
 
 # What has to be there.
 
