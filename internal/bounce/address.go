@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"postroom/internal/address"
 	"postroom/internal/mail"
@@ -19,9 +20,16 @@ func afterType(v []byte) []byte {
 	return bytes.TrimSpace(value)
 }
 
+// maxTyped bounds an address with its type, in octets: 254 of at most ten for
+// an escape (RFC 5321 §4.5.3.1.3).
+const maxTyped = 3 << 10
+
 // typedAddress reads "rfc822; a@b" and "utf-8; a@b" in its three forms (RFC 6533
 // §3). It gives the null address for what is no address of ours.
 func typedAddress(v []byte) mail.Address {
+	if len(v) > maxTyped {
+		return mail.Address{}
+	}
 	kind, _, _ := bytes.Cut(v, []byte(";"))
 	s := string(afterType(v))
 	if strings.EqualFold(string(bytes.TrimSpace(kind)), "utf-8") {
@@ -53,7 +61,7 @@ func unitext(s string) string {
 		}
 		hex, after, closed := strings.Cut(rest, "}")
 		n, err := strconv.ParseUint(hex, 16, 32)
-		if !closed || err != nil || len(hex) < 2 || len(hex) > 6 || n > 0x10ffff {
+		if !closed || err != nil || len(hex) < 2 || len(hex) > 6 || !utf8.ValidRune(rune(n)) {
 			b.WriteString(`\x{`)
 			s = rest
 			continue

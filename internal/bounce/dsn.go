@@ -40,6 +40,7 @@ func readDSN(m *report.Message) (*Report, error) {
 // recipient or a status is one of a recipient, since some reporters leave the
 // empty line after the per-message fields out.
 func (r *Report) status(b []byte) {
+	mayDecode := true // once
 	for {
 		b = skipBlank(b)
 		if len(b) == 0 || len(r.Recipients) == maxRecipients {
@@ -54,12 +55,19 @@ func (r *Report) status(b []byte) {
 		}
 		// Gateways that rewrite links encode the recipients' groups and say so
 		// in the group before.
-		if enc := report.Field(group, "Content-Transfer-Encoding"); enc != nil {
-			if d, err := message.DecodeBody(bytes.NewReader(b), string(enc), ""); err == nil {
-				b, _ = io.ReadAll(io.LimitReader(d, report.MaxPart))
-			}
+		if enc := string(report.Field(group, "Content-Transfer-Encoding")); mayDecode && (strings.EqualFold(enc, "base64") || strings.EqualFold(enc, "quoted-printable")) {
+			b, mayDecode = decode(b, enc), false
 		}
 	}
+}
+
+func decode(b []byte, encoding string) []byte {
+	d, err := message.DecodeBody(bytes.NewReader(b), encoding, "")
+	if err != nil {
+		return b
+	}
+	out, _ := io.ReadAll(io.LimitReader(d, report.MaxPart)) // reads memory: no error
+	return out
 }
 
 // skipBlank goes to the next line that is not empty.

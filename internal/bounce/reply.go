@@ -39,11 +39,12 @@ func codeIn(s string) int {
 }
 
 // statusIn finds the first enhanced status code (RFC 3463 §2). The subject is
-// one digit, which keeps versions and most numbers out.
+// one digit, which keeps versions and most numbers out; one of success counts
+// only at the begin or behind a code.
 func statusIn(s string) string {
 	for i := range len(s) {
 		c := s[i]
-		if c != '4' && c != '5' && (c != '2' || i > 0) {
+		if c != '4' && c != '5' && (c != '2' || i > 0 && i != len("250 ")) {
 			continue
 		}
 		if i > 0 && (isDigit(s[i-1]) || s[i-1] == '.') {
