@@ -37,7 +37,7 @@ hard failed nobody 5.1.1 |`,
 	"dsn-nobody":        "soft env e1",
 	"receipt":           "receipt <m6@us.test>\nreceipt displayed sales@peer.test > bob@peer.test |",
 	"qmail": `hard <m7@us.test> queue 00000g0000002
-hard failed bob@peer.test 5.1.1 | Sorry, no mailbox here by that name. (#5.1.1)
+hard failed bob@peer.test 5.1.1 | Sorry, no mailbox here by that name. (#5.1.1) <bob@peer.test>: not here
 soft failed carol@other.test 552 | 192.0.2.25 does not like recipient. Remote host said: 552 mailbox is full Giving up on 192.0.2.25.`,
 	"postfix-plain": `hard
 hard failed bob@peer.test 550 5.1.1 inner.peer.test | host inner.peer.test[192.0.2.1] said: 550 5.1.1 <bob@peer.test>: Recipient address rejected: User unknown (in reply to RCPT TO command)

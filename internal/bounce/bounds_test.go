@@ -34,18 +34,18 @@ func TestOurOwn(t *testing.T) {
 	}
 }
 
-// TestBounds: a report of a hundred thousand recipients costs what one of a
-// thousand costs, and no text is longer than it may be.
+// TestBounds: of a report of twenty thousand recipients a thousand are kept, and
+// no text is longer than it may be.
 func TestBounds(t *testing.T) {
 	var dsn, list strings.Builder
 	dsn.WriteString("From: mailer-daemon@x.test\nContent-Type: multipart/report; boundary=b\n\n--b\n\n")
 	list.WriteString("From: mailer-daemon@x.test\n\nHi. This is the qmail-send program\n\n")
-	for i := range 100_000 {
+	for i := range 20_000 {
 		fmt.Fprintf(&list, "<u%d@peer.test>:\n%s\n\n", i, strings.Repeat("ä", i%1000))
 	}
 	dsn.WriteString(list.String()[strings.Index(list.String(), "Hi."):])
 	dsn.WriteString("\n--b\nContent-Type: message/delivery-status\n\n")
-	for i := range 100_000 {
+	for i := range 20_000 {
 		fmt.Fprintf(&dsn, "Final-Recipient: rfc822; u%d@peer.test\nStatus: 5.1.1\n\n", i)
 	}
 	for name, m := range map[string]string{"dsn": dsn.String(), "list": list.String()} {
