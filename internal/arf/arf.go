@@ -2,7 +2,7 @@
 // when a person calls a message spam, and what others report as abuse.
 //
 // Providers mask whom a report is about. A placeholder for a recipient is left
-// out; a local part replaced by a digest (RFC 6590 §3) cannot be told from a
+// out; a local part replaced by a digest (RFC 6590) cannot be told from a
 // real one. So the message itself is what ties a report to mail: its Message-ID,
 // envelope id or queue id, looked up in the store. As anyone can write a report,
 // the caller believes nothing of it that the store does not confirm.

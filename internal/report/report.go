@@ -92,7 +92,7 @@ func (m *Message) Text() ([]byte, error) {
 }
 
 // Returned gives the header of the message that a report returns, whole or as
-// header alone (RFC 6522 §4, RFC 6533 §5); empty when it returns none.
+// header alone (RFC 6522 §4, RFC 6533 §4.4); empty when it returns none.
 func (m *Message) Returned() ([]byte, error) {
 	if p := m.Part("rfc822", "global"); p != nil && p.Message != nil && !encoded(p) {
 		return m.octets(p.Message.HeaderOff, p.Message.BodyOff, message.MaxPartHeader)
