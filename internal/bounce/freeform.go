@@ -30,7 +30,6 @@ var openings = []struct {
 	{"was not delivered to", false},                                             // Domino
 	{"----- the following addresses had permanent fatal errors", false},         // Sendmail
 	{"----- the following addresses had transient non-fatal errors", true},      // Sendmail
-	{"the following addresses had permanent delivery errors", false},            // Sendmail derivatives
 }
 
 // warnings are words by which a report of a delay says that it is none of a
