@@ -79,6 +79,8 @@ func TestRules(t *testing.T) {
 		{"i= too long", "i=" + strings.Repeat("x", maxIdentity) + "@example.org; ", "", sig.Neutral, "i= is no identity"},
 		{"not expired", at("x=%d; ", 1), "", sig.Pass, ""},
 		{"expired", at("x=%d; ", -1), "", sig.Fail, "signature expired"},
+		{"expired within skew", fmt.Sprintf("x=%d; ", now.Unix()-240), "", sig.Pass, ""},
+		{"expired beyond skew", fmt.Sprintf("x=%d; ", now.Unix()-301), "", sig.Fail, "signature expired"},
 		{"made now", at("t=%d; ", 0), "", sig.Pass, ""},
 		{"made next week", at("t=%d; ", 7), "", sig.Policy, "signature from the future"},
 		{"strict, same domain", "i=@example.org; ", "t=s; ", sig.Pass, ""},

@@ -14,8 +14,7 @@ const (
 	maxRSABits = 8192    // RFC 8301 §3.2 asks for 4096; beyond this a key costs too much
 )
 
-// Record is a key record of RFC 6376 §3.6.1. The zero Key of a revoked one is
-// nil.
+// Record is a key record of RFC 6376 §3.6.1.
 type Record struct {
 	Key     any // *rsa.PublicKey or ed25519.PublicKey; nil when revoked
 	Testing bool

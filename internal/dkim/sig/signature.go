@@ -67,8 +67,8 @@ func Parse(f message.Field, from int) (*Signature, *Failure) {
 	return s, nil
 }
 
-// readNames reads d= and s=, in A-labels or U-labels (RFC 6376 §3.5, RFC 8616
-// §5, RFC 8617 §4.1.4).
+// readNames reads d= and s=: A-labels (RFC 6376 §3.5), or U-labels, which RFC
+// 8616 adds and RFC 8617 §4.1.4 repeats.
 func (s *Signature) readNames() *Failure {
 	d, ok1 := s.Tags.Get("d")
 	sel, ok2 := s.Tags.Get("s")
