@@ -63,6 +63,9 @@ func TestLookups(t *testing.T) {
 	if err != nil || !slices.Equal(addrs, []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")}) {
 		t.Errorf("addresses: %v %v", addrs, err)
 	}
+	if a, err := r.LookupA(ctx, "mx1.example.test"); err != nil || !slices.Equal(a, addrs[1:]) {
+		t.Errorf("IPv4 addresses: %v %v", a, err)
+	}
 	if txt, err := r.LookupTXT(ctx, "txt.test"); err != nil || !slices.Equal(txt, []string{"v=spf1 -all"}) {
 		t.Errorf("TXT: %v %v", txt, err)
 	}

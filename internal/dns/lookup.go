@@ -51,6 +51,11 @@ func (c *Client) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, er
 	return nil, err4
 }
 
+// LookupA implements Resolver.
+func (c *Client) LookupA(ctx context.Context, host string) ([]netip.Addr, error) {
+	return c.addrs(ctx, host, mdns.TypeA)
+}
+
 func (c *Client) addrs(ctx context.Context, host string, qtype uint16) ([]netip.Addr, error) {
 	a, err := c.Lookup(ctx, host, qtype)
 	if err != nil {
