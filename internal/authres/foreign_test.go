@@ -65,6 +65,8 @@ func TestForeign(t *testing.T) {
 		"Authentication-Results: other.test 1; spf=pass":                          false,
 		"Authentication-Results: other.test (mx.us.test); spf=pass":               false,
 		"Authentication-Results: (mx.us.test;) other.test; spf=pass":              false,
+		`Authentication-Results: (a \) b) other.test (\\); spf=pass`:              false,
+		"Authentication-Results: \"other.test\r\n \"; spf=pass":                   false,
 		"Authentication-Results: us.test; spf=pass":                               false,
 		"Authentication-Results: a.mx.us.test; spf=pass":                          false,
 		"Authentication-Results: mx.us.test.evil.test; spf=pass":                  false,

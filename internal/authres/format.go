@@ -17,22 +17,18 @@ const (
 	maxValue = 256
 )
 
-// Format gives the whole field with its CRLF. Without results it says "none".
-// With smtputf8 addresses keep their UTF-8; else the field is ASCII, and an
-// address that cannot be is its domain alone.
+// Format gives the whole field with its CRLF; id is our authserv-id, a domain
+// (RFC 8601 §2.5). Without results it says "none". With smtputf8 texts and
+// local parts keep their UTF-8; else the field is ASCII.
 func Format(id string, results []Result, smtputf8 bool) string {
 	f := folder{}
 	f.b.WriteString(name + ":")
 	f.col = f.b.Len()
-	id = pvalue(id, false)
+	f.word(pvalue(id, false) + ";")
 	if len(results) == 0 {
-		f.word(id + ";")
 		f.word("none")
 	}
 	for i, r := range results {
-		if i == 0 {
-			f.word(id + ";")
-		}
 		words := r.words(smtputf8)
 		if i < len(results)-1 {
 			words[len(words)-1] += ";"
