@@ -151,6 +151,39 @@ func TestExplanation(t *testing.T) {
 	}
 }
 
+// TestExplanationMacros: the same expansions in the text of an explanation and
+// in the way to it, and what is none (RFC 7208 §6.2, §7.1, §7.2).
+func TestExplanationMacros(t *testing.T) {
+	explain := func(helo, peer, exp, text string) string {
+		z := dnstest.NewZone(fmt.Sprintf("email.example.com. 60 IN TXT %q", "v=spf1 -all exp="+exp), fmt.Sprintf("e.test. 60 IN TXT %q", text),
+			`email.1.b.c.test. 60 IN TXT "by name"`)
+		c := spf.Checker{Resolver: z}
+		return c.Check(t.Context(), netip.MustParseAddr(peer), helo, mail.Address{Local: "strong-bad", Domain: "email.example.com"}).Explanation
+	}
+	for _, m := range macros {
+		if got := explain("helo.example.org", m.peer, "e.test", m.spec); got != m.want {
+			t.Errorf("%s: %q, want %q", m.spec, got, m.want)
+		}
+	}
+	for _, c := range []struct{ helo, exp, text, want string }{
+		{"h", "e.test", "%{c} at %{r}", "192.0.2.1 at unknown"},
+		{"h", "e.test", "%{v} %{C}", "in-addr 192.0.2.1"},
+		{"b\u00fccher\r\nX: y", "e.test", "by %{h}", "by b?cher??X: y"},
+		{"b\u00fc-._~&", "e.test", "?h=%{H}", "?h=b%C3%BC-._~%26"},
+		{"h", "%{D1r}.1.b.c.test", "", "by name"},
+		{"h", "e.test", "%{d0}", ""},
+		{"h", "e.test", "%{z}", ""},
+		{"h", "e.test", "%{d", ""},
+		{"h", "e.test", "50% off", ""},
+		{"h", "%{c}.test", "x", ""}, // c, r and t are for the text alone
+		{"h", strings.Repeat("x", 64) + ".test", "x", ""},
+	} {
+		if got := explain(c.helo, v4, c.exp, c.text); got != c.want {
+			t.Errorf("%s, %q: %q, want %q", c.exp, c.text, got, c.want)
+		}
+	}
+}
+
 // FuzzCheck: no record makes the check panic, ask without bound, or say what
 // no header or reply can hold.
 func FuzzCheck(f *testing.F) {
