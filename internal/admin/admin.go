@@ -69,7 +69,7 @@ func domainName(s string) (string, error) {
 func mailAddress(s string) (mail.Address, error) {
 	a, err := address.Parse(s)
 	if err != nil {
-		return a, &mail.Error{Code: mail.CodeInvalid, Text: quoted(s) + " is no mail address: " + mail.TextOf(err), Err: err,
+		return a, &mail.Error{Code: mail.CodeInvalid, Text: quoted(s) + " is no mail address: " + mail.TextOf(err),
 			Hint: "an address looks like name@example.com"}
 	}
 	return a, nil
