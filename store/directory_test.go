@@ -338,7 +338,7 @@ func TestCredentials(t *testing.T) {
 
 	before, err := s.AccountState(ctx, id)
 	must(t, err)
-	must(t, s.SetPassword(ctx, tester, id, "new hash"))
+	must(t, s.SetPassword(ctx, tester, id, "new hash", "new keys"))
 	st, err := s.AccountState(ctx, id)
 	must(t, err)
 	if st.ChangeSeq <= before.ChangeSeq || st.Allows(old) || !st.Allows(app.ID) {
@@ -373,7 +373,7 @@ func TestChangeWakesSessions(t *testing.T) {
 	w := s.WatchAccount(id)
 	defer w.Close()
 	for name, change := range map[string]func() error{
-		"password": func() error { return s.SetPassword(ctx, tester, id, "x") },
+		"password": func() error { return s.SetPassword(ctx, tester, id, "x", "") },
 		"disable":  func() error { return s.DisableAccount(ctx, tester, id) },
 		"enable":   func() error { return s.EnableAccount(ctx, tester, id) },
 		"quota":    func() error { return s.SetQuota(ctx, tester, id, 5) },
