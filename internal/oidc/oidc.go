@@ -41,14 +41,7 @@ type Issuer struct {
 	client *http.Client
 
 	mu    sync.Mutex
-	known *provider
-}
-
-// provider is what was learnt of the issuer.
-type provider struct {
-	keys    *goidc.RemoteKeySet
-	algs    []string
-	expires time.Time
+	known *provider // nil before the first answer
 }
 
 // New makes an Issuer. Nothing is fetched yet: that the issuer is down keeps no
@@ -84,13 +77,16 @@ func (i *Issuer) Verify(ctx context.Context, token string) (mail.Address, error)
 	if err != nil {
 		return mail.Address{}, i.down(err)
 	}
-	keys := &keySet{RemoteKeySet: p.keys}
-	t, err := goidc.NewVerifier(i.cfg.Issuer, keys, &goidc.Config{ClientID: i.cfg.Audience, SupportedSigningAlgs: p.algs,
-		Now: i.cfg.Now}).Verify(ctx, token)
+	t, err := p.verify(ctx, token)
+	if errors.Is(err, errUnknownKey) {
+		// The issuer may have a new key.
+		if p, err = i.renewed(ctx, p); err != nil {
+			return mail.Address{}, i.down(err)
+		}
+		t, err = p.verify(ctx, token)
+	}
 	var expired *goidc.TokenExpiredError
 	switch {
-	case keys.err != nil:
-		return mail.Address{}, i.down(keys.err)
 	case errors.As(err, &expired):
 		return mail.Address{}, errExpired
 	case err != nil:
@@ -133,47 +129,23 @@ func (i *Issuer) provider(ctx context.Context) (*provider, error) {
 		return i.known, nil
 	}
 	// The answer serves everybody who waits: it does not end with one client.
-	ctx = goidc.ClientContext(context.WithoutCancel(ctx), i.client)
-	found, err := goidc.NewProvider(ctx, i.cfg.Issuer)
+	p, err := i.discover(context.WithoutCancel(ctx))
+	if err == nil {
+		i.known = p
+	}
+	return p, err
+}
+
+// renewed gives the issuer with the keys that it has now.
+func (i *Issuer) renewed(ctx context.Context, p *provider) (*provider, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	keys, err := i.keys(context.WithoutCancel(ctx), p.keysURL)
 	if err != nil {
 		return nil, err
 	}
-	var metadata struct {
-		Keys string   `json:"jwks_uri"`
-		Algs []string `json:"id_token_signing_alg_values_supported"`
-	}
-	if err := found.Claims(&metadata); err != nil {
-		return nil, err
-	}
-	i.known = &provider{keys: goidc.NewRemoteKeySet(ctx, metadata.Keys), algs: asymmetric(metadata.Algs),
-		expires: i.cfg.Now().Add(keysFor)}
-	return i.known, nil
-}
-
-// asymmetric leaves out what is no signature of the issuer's alone: HS256 and
-// its like, and "none". Nothing left means RS256, which every issuer has.
-func asymmetric(algs []string) (out []string) {
-	for _, a := range algs {
-		switch a {
-		case goidc.RS256, goidc.RS384, goidc.RS512, goidc.ES256, goidc.ES384, goidc.ES512,
-			goidc.PS256, goidc.PS384, goidc.PS512, goidc.EdDSA:
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// keySet notes for one token whether its keys could be had.
-type keySet struct {
-	*goidc.RemoteKeySet
-	err error
-}
-
-// VerifySignature is goidc.KeySet's.
-func (k *keySet) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
-	payload, err := k.RemoteKeySet.VerifySignature(ctx, jwt)
-	if errors.Is(err, errFetch) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		k.err = err
-	}
-	return payload, err
+	next := *p
+	next.keys = keys
+	i.known = &next
+	return &next, nil
 }
