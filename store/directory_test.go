@@ -386,3 +386,25 @@ func TestChangeWakesSessions(t *testing.T) {
 		}
 	}
 }
+
+// Nodes that ask for the secret together get the same one, and so do later ones.
+func TestScramSecret(t *testing.T) {
+	s := storetest.New(t)
+	const nodes = 8
+	got := make(chan string, nodes)
+	for range nodes {
+		go func() {
+			secret, err := s.ScramSecret(context.Background())
+			if err != nil {
+				t.Error(err)
+			}
+			got <- string(secret)
+		}()
+	}
+	first := <-got
+	for range nodes - 1 {
+		if next := <-got; next != first || len(next) != 32 {
+			t.Errorf("secrets differ: %x, %x", first, next)
+		}
+	}
+}

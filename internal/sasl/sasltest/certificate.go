@@ -29,6 +29,9 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
+// DER is the authority's own certificate.
+func (a *Authority) DER() []byte { return a.root.Raw }
+
 // Client makes a certificate with these rfc822Names.
 func (a *Authority) Client(t testing.TB, emails ...string) *tls.Certificate {
 	t.Helper()
