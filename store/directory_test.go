@@ -341,7 +341,7 @@ func TestCredentials(t *testing.T) {
 	must(t, s.SetPassword(ctx, tester, id, "new hash", "new keys"))
 	st, err := s.AccountState(ctx, id)
 	must(t, err)
-	if st.ChangeSeq <= before.ChangeSeq || st.Allows(old) || !st.Allows(app.ID) {
+	if st.ChangeSeq <= before.ChangeSeq || st.Allows(old) || !st.Allows(app.ID) || !st.Allows(0) {
 		t.Errorf("after a new password: %+v", st)
 	}
 	must(t, s.RevokeCredential(ctx, tester, id, app.ID))
@@ -354,7 +354,7 @@ func TestCredentials(t *testing.T) {
 	must(t, s.DisableAccount(ctx, tester, id))
 	_, cs, err = s.LoginCredentials(ctx, addr(t, "alice@example.test"))
 	must(t, err)
-	if st, _ := s.AccountState(ctx, id); st.Allows(cs[0].ID) {
+	if st, _ := s.AccountState(ctx, id); st.Allows(cs[0].ID) || st.Allows(0) {
 		t.Error("sessions of a disabled account may go on")
 	}
 	must(t, s.EnableAccount(ctx, tester, id))
