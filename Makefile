@@ -3,74 +3,88 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+# Where the archive of go.dev is unpacked, for a PATH that does not name it.
+export PATH := $(PATH):/usr/local/go/bin
 
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 TIME ?= 1m
+# The commit goes into the binary where git may read it: not in a tree of
+# another user.
+BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=$$(git status >/dev/null 2>&1 && echo auto || echo false)
 PACKAGES = $$(go list ./... | grep -v '^postroom/e2e')
 
 # stage NAME,SECONDS,COMMAND: runs it with a time limit and prints its seconds.
 stage = @scripts/stage.sh "$(1)" $(2) '$(3)'
 
-.PHONY: help run build build-crash check test e2e crash interop fuzz bench bench-peers base-images go postgres clean
+.PHONY: help run build build-crash check test e2e crash interop fuzz bench bench-peers base-images clean
+.PHONY: go modules postgres race clients peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-run: build postgres ## start a demo server on loopback ports (ONCE=1: show the flow and end)
+run: postgres build ## start a demo server on loopback ports (ONCE=1: show the flow and end)
 	@exec bin/postroom demo --data-dir var/demo $(if $(ONCE),--once,)
 
-build: go ## bin/postroom
-	@CGO_ENABLED=0 go build -trimpath -o bin/postroom ./cmd/postroom
+build: modules ## bin/postroom
+	@$(BUILD) -o bin/postroom ./cmd/postroom
 
-build-crash: go ## bin/postroom-crash, which ends itself at named points (e2e/crash only)
-	@CGO_ENABLED=0 go build -trimpath -tags crashpoints -o bin/postroom-crash ./cmd/postroom
+build-crash: modules ## bin/postroom-crash, which ends itself at named points (e2e/crash only)
+	@$(BUILD) -tags crashpoints -o bin/postroom-crash ./cmd/postroom
 
-check: go $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RFCs
-	$(call stage,gofmt,60,test -z "$$(git ls-files -co --exclude-standard "*.go" | xargs gofmt -l | tee /dev/stderr)")
+check: modules $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RFCs
+	$(call stage,gofmt,60,test -z "$$($$(go env GOROOT)/bin/gofmt -l . | tee /dev/stderr)")
 	$(call stage,vet,300,go vet ./...)
 	$(call stage,staticcheck,600,$(STATICCHECK) ./...)
 	$(call stage,import table and cited RFCs,120,go test -count=1 ./internal/archtest/)
 
-test: go postgres ## unit, store, protocol and flow tests with the race detector
+test: race ## unit, store, protocol and flow tests with the race detector
 	$(call stage,test,900,go run ./internal/pgembed/withpg go test -race -timeout 14m $(PACKAGES))
 
-e2e: build build-crash postgres clients ## the whole product: real clients, two instances, compose, faults
+e2e: clients build build-crash ## the whole product: real clients, two instances, compose, faults
 	$(call stage,e2e,1200,go run ./internal/pgembed/withpg go test -timeout 19m ./e2e/...)
 
-crash: build-crash postgres ## kill -9 of postroom and PostgreSQL under load, 200 times
+crash: postgres build-crash ## kill -9 of postroom and PostgreSQL under load, 200 times
 	$(call stage,crash,7200,POSTROOM_TEST_CRASHES=200 go test -timeout 115m -count=1 ./e2e/crash/)
 
-interop: build postgres clients ## 10,000 messages to 30 MB (MAIL=folder: more) and the real clients
+interop: clients build ## 10,000 messages to 30 MB (MAIL=folder: more) and the real clients
 	$(call stage,interop,7200,POSTROOM_TEST_MESSAGES=10000 POSTROOM_TEST_LARGE=31457280 POSTROOM_TEST_MAIL=$(MAIL) go test -timeout 115m -count=1 ./e2e/01-octets/ ./e2e/02-clients/ ./e2e/05-move/)
 
-fuzz: go ## every fuzz target for TIME each (TIME=1m)
+fuzz: modules ## every fuzz target for TIME each (TIME=1m)
 	@scripts/fuzz.sh $(TIME)
 
-bench: build postgres ## deliveries, notification and memory, as ratios to this PostgreSQL
+bench: postgres build ## deliveries, notification and memory, as ratios to this PostgreSQL
 	@go run ./bench
 
-bench-peers: build postgres ## the same load against Debian's Postfix with Dovecot
-	@scripts/apt-install.sh postfix dovecot-imapd dovecot-lmtpd
+bench-peers: peers build ## the same load against Debian's Postfix with Dovecot
 	@go run ./bench -peers
 
-base-images: go ## stand-ins for the images of docker-compose.yml, from Debian's packages
+base-images: modules ## stand-ins for the images of docker-compose.yml, from Debian's packages
 	@deploy/base-images.sh
 
 clean: ## remove bin and the demo's data
-	@rm -rf --one-file-system bin var/demo
+	@scripts/clean.sh
 
 # What has to be there.
 
 go:
 	@scripts/need-go.sh
 
+modules: go
+	@scripts/need.sh modules
+
 postgres: go
-	@scripts/need-postgres.sh
+	@scripts/need.sh modules postgres
 
-.PHONY: clients
-clients:
-	@scripts/apt-install.sh isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd
+race: go
+	@scripts/need.sh modules postgres race
 
-$(STATICCHECK): go
+clients: go
+	@scripts/need.sh modules postgres isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd
+
+peers: go
+	@scripts/need.sh modules postgres postfix dovecot-imapd dovecot-lmtpd
+
+$(STATICCHECK): modules
 	@if [ ! -x $@ ]; then mkdir -p bin; GOBIN=$(CURDIR)/bin/tmp go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION); mv bin/tmp/staticcheck $@; rmdir bin/tmp; fi

@@ -103,7 +103,7 @@ func benchSnapshot(ctx context.Context, r *rig, o options) ([]figure, error) {
 		return nil, err
 	}
 	defer conn.Close(context.Background())
-	_, err = conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM mailbox_state")
+	_, err = conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM mailbox_changes")
 	if err != nil {
 		return nil, err
 	}

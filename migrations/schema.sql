@@ -162,32 +162,18 @@ CREATE TABLE subscriptions (
     PRIMARY KEY (account_id, name)
 );
 
--- The counters of a mailbox: narrow, one HOT update per writing statement.
--- Its row lock orders all writers of the mailbox, so commit order is modseq
--- order and SELECT, STATUS and quota never count rows.
+-- The lock of a mailbox: whoever writes to it holds this row, so commit order is
+-- modseq order. Its counters stand in the newest row of mailbox_changes: a row
+-- that each delivery updates would leave a version behind for every delivery as
+-- long as some snapshot (a dump) is open, and each look-up would walk past them.
 CREATE TABLE mailbox_state (
     account_id     bigint NOT NULL,
     mailbox_id     bigint NOT NULL,
-    uidnext        bigint NOT NULL DEFAULT 1, -- the UID that the next message gets
-    highestmodseq  bigint NOT NULL DEFAULT 1,
     vanished_floor bigint NOT NULL DEFAULT 0, -- expunges at or below are no longer listed
     changes_floor  bigint NOT NULL DEFAULT 0, -- mailbox_changes at or below may be gone
     recent_uid     bigint NOT NULL DEFAULT 0, -- UIDs up to here were \Recent to someone
-    messages       bigint NOT NULL DEFAULT 0,
-    unseen         bigint NOT NULL DEFAULT 0,
-    deleted        bigint NOT NULL DEFAULT 0, -- messages with \Deleted
-    bytes          bigint NOT NULL DEFAULT 0,
-    deleted_bytes  bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (account_id, mailbox_id)
-) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
-
--- What an account holds, changed by delta with the mail.
-CREATE TABLE account_usage (
-    account_id bigint PRIMARY KEY,
-    live_bytes bigint NOT NULL DEFAULT 0,
-    held_bytes bigint NOT NULL DEFAULT 0, -- expunged, still restorable
-    messages   bigint NOT NULL DEFAULT 0
-) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- Keywords of an account, numbered in the order of first use.
 CREATE TABLE keywords (
@@ -253,16 +239,37 @@ END $$;
 CREATE INDEX mailbox_messages_message ON mailbox_messages (message_id);
 
 -- One append-only row per writing statement and mailbox, written under the
--- mailbox lock: wake-ups and CHANGEDSINCE read it instead of scanning.
+-- mailbox lock: wake-ups and CHANGEDSINCE read it instead of scanning. Each has
+-- the mailbox's counters as the statement left them, so SELECT, STATUS and quota
+-- never count rows. The newest is never swept; the first is made with the mailbox.
 CREATE TABLE mailbox_changes (
-    account_id bigint         NOT NULL,
-    mailbox_id bigint         NOT NULL,
-    modseq     bigint         NOT NULL,
-    kind       "char"         NOT NULL CHECK (kind IN ('a', 'f', 'x')), -- added, flags, expunged
-    uids       int8multirange NOT NULL,
-    at         timestamptz    NOT NULL DEFAULT now(),
+    account_id    bigint         NOT NULL,
+    mailbox_id    bigint         NOT NULL,
+    modseq        bigint         NOT NULL,
+    kind          "char"         NOT NULL CHECK (kind IN ('a', 'f', 'x', 'c')), -- added, flags, expunged; counters only
+    uids          int8multirange NOT NULL,
+    at            timestamptz    NOT NULL DEFAULT now(),
+    uidnext       bigint         NOT NULL, -- the UID that the next message gets
+    messages      bigint         NOT NULL,
+    unseen        bigint         NOT NULL,
+    deleted       bigint         NOT NULL, -- messages with \Deleted
+    bytes         bigint         NOT NULL,
+    deleted_bytes bigint         NOT NULL,
     PRIMARY KEY (account_id, mailbox_id, modseq, kind)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- A mailbox with its counters, by one step back in the key of mailbox_changes.
+CREATE VIEW mailbox_counters AS
+    SELECT s.account_id, s.mailbox_id, c.uidnext, c.modseq AS highestmodseq, s.vanished_floor, s.changes_floor,
+        s.recent_uid, c.messages, c.unseen, c.deleted, c.bytes, c.deleted_bytes
+    FROM mailbox_state s CROSS JOIN LATERAL (
+        SELECT * FROM mailbox_changes n WHERE n.account_id = s.account_id AND n.mailbox_id = s.mailbox_id
+        ORDER BY n.modseq DESC LIMIT 1) c;
+
+-- What an account's mailboxes hold together.
+CREATE VIEW account_totals AS
+    SELECT account_id, sum(messages)::bigint AS messages, sum(bytes)::bigint AS bytes
+    FROM mailbox_counters GROUP BY account_id;
 
 -- Expunged messages for the restore window; only views that still hold the
 -- message, and restore, read it.

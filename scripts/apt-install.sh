@@ -8,6 +8,11 @@ for p in "$@"; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0
+if ! command -v apt-get >/dev/null; then
+	echo "postroom: error: not installed:$missing" >&2
+	echo "postroom: hint: these are Debian's names, and this is no Debian: install the same by its own means" >&2
+	exit 1
+fi
 if [ "$(id -u)" != 0 ]; then
 	echo "postroom: error: not installed:$missing" >&2
 	echo "postroom: hint: sudo apt-get install --no-install-recommends$missing" >&2
@@ -36,7 +41,7 @@ echo "installing:$missing" >&2
 log=$(mktemp)
 for try in 1 2 3; do
 	# shellcheck disable=SC2086
-	if { apt-get -qq update && apt-get -y -qq --no-install-recommends install $missing; } </dev/null >"$log" 2>&1; then
+	if { apt-get -qq update && apt-get -y -qq -o DPkg::Lock::Timeout=60 --no-install-recommends install $missing; } </dev/null >"$log" 2>&1; then
 		rm -f "$log"
 		exit 0
 	fi

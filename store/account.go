@@ -39,9 +39,6 @@ func (s *Store) CreateAccount(ctx context.Context, actor mail.Actor, n mail.NewA
 		if _, err := claimAddress(ctx, tx, n.Address, a.ID); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO account_usage (account_id) VALUES ($1)`, a.ID); err != nil {
-			return err
-		}
 		if n.PasswordHash != "" {
 			if err := s.insertPassword(ctx, tx, a.ID, n.PasswordHash, n.PasswordScram); err != nil {
 				return err

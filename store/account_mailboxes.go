@@ -23,7 +23,7 @@ func (s *Store) createFirstMailboxes(ctx context.Context, tx pgx.Tx, acct mail.A
 	b := &pgx.Batch{}
 	b.Queue(`INSERT INTO mailboxes (account_id, id, name, special_use, uidvalidity)
 		SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[])`, acct, ids, names, uses, validities)
-	b.Queue(`INSERT INTO mailbox_state (account_id, mailbox_id) SELECT $1, unnest($2::bigint[])`, acct, ids)
+	b.Queue(sqlFirstState, acct, ids)
 	b.Queue(`INSERT INTO subscriptions (account_id, name) SELECT $1, unnest($2::text[])`, acct, names)
 	b.Queue(`UPDATE accounts SET uidvalidity_last = $2 WHERE id = $1`, acct, validities[len(validities)-1])
 	return tx.SendBatch(ctx, b).Close()

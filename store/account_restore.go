@@ -71,13 +71,8 @@ func (s *Store) removeAccount(ctx context.Context, id mail.AccountID, before tim
 		}
 	}
 	return s.inTx(ctx, func(tx pgx.Tx) error {
-		for _, q := range []string{
-			`DELETE FROM account_usage WHERE account_id = $1`,
-			`DELETE FROM accounts WHERE id = $1`,
-		} {
-			if _, err := tx.Exec(ctx, q, id); err != nil {
-				return err
-			}
+		if _, err := tx.Exec(ctx, `DELETE FROM accounts WHERE id = $1`, id); err != nil {
+			return err
 		}
 		return s.audit(ctx, tx, mail.ActorSystem, "account.purge", "", detail{"account": int64(id)})
 	})

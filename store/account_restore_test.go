@@ -29,7 +29,7 @@ func TestSweepDeletedAccounts(t *testing.T) {
 	}
 	must(t, s.UndeleteAccount(ctx, tester, alice))
 	wantCode(t, s.UndeleteAccount(ctx, tester, alice), mail.CodeConflict)
-	if n := count(t, s, `SELECT messages FROM account_usage WHERE account_id = $1`, int64(alice)); n != 2 {
+	if n := count(t, s, `SELECT messages FROM account_totals WHERE account_id = $1`, int64(alice)); n != 2 {
 		t.Errorf("%d messages after undelete; want 2", n)
 	}
 	must(t, s.DeleteAccount(ctx, tester, alice))
@@ -41,7 +41,7 @@ func TestSweepDeletedAccounts(t *testing.T) {
 			t.Errorf("%s: %d rows left; want bob's", table, n)
 		}
 	}
-	for _, table := range []string{"messages", "mailbox_messages", "mailboxes", "mailbox_state", "mailbox_changes", "subscriptions", "account_usage", "blob_refs"} {
+	for _, table := range []string{"messages", "mailbox_messages", "mailboxes", "mailbox_state", "mailbox_changes", "subscriptions", "blob_refs"} {
 		if n := count(t, s, `SELECT count(*) FROM `+table+` WHERE account_id = $1`, int64(alice)); n != 0 {
 			t.Errorf("%s: %d rows of a removed account", table, n)
 		}

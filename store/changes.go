@@ -18,7 +18,7 @@ const scanAbove = 5000
 // says so, and sqlScan follows.
 const sqlChanges = `WITH st AS MATERIALIZED (
 		SELECT ` + stateArray + ` AS state, s.changes_floor <= $3 AND s.highestmodseq - $3 <= $4 AS logged
-		FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+		FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
 	), log AS MATERIALIZED (
 		SELECT c.kind, c.uids FROM mailbox_changes c
 		WHERE c.account_id = $1 AND c.mailbox_id = $2 AND c.modseq > $3 AND (SELECT logged FROM st)
@@ -41,7 +41,7 @@ const sqlChanges = `WITH st AS MATERIALIZED (
 const sqlScan = `SELECT 0::bigint AS uid, 0::bigint, 0::smallint, NULL::smallint[], ` + stateArray + `,
 		(SELECT range_agg(c.uids) FROM mailbox_changes c
 			WHERE c.account_id = $1 AND c.mailbox_id = $2 AND c.modseq > $3 AND c.kind = 'x'), true
-		FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+		FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
 	UNION ALL
 	(SELECT m.uid, m.modseq, m.flags, nullif(m.keywords, '{}'), NULL::bigint[], NULL::int8multirange, NULL::boolean
 		FROM mailbox_messages m WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.modseq > $3 ORDER BY m.uid)`

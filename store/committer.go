@@ -113,10 +113,9 @@ func (l *lanes) attempt(units []*unit, wait bool) error {
 		return err
 	}
 	defer c.Release()
-	g := newGroup(units, wait, l.hints)
+	g := newGroup(units, wait)
 	if err := g.fill(ctx, c.Conn()); err != nil {
 		rollback(c.Conn())
-		l.hints.drop(g)
 		if err == errDuplicate {
 			return l.s.findDuplicates(ctx, units)
 		}
@@ -130,6 +129,5 @@ func (l *lanes) attempt(units []*unit, wait bool) error {
 	}
 	l.s.hook("deliver:after-commit")
 	g.place()
-	l.hints.keep(g)
 	return nil
 }

@@ -9,34 +9,28 @@ import (
 )
 
 // sqlCopy adds rows that share the immutable message: $1 account, $2 source,
-// $3 and $4 UID ranges, $5 destination. used checks the quota on the newest
-// row of account_usage, and the rest hangs on it.
+// $3 and $4 UID ranges, $5 destination. Everything hangs on room, which checks
+// the quota.
 const sqlCopy = `WITH dst AS MATERIALIZED (
-		SELECT s.uidnext, s.highestmodseq + 1 AS modseq, b.uidvalidity
-		FROM mailbox_state s JOIN mailboxes b ON b.account_id = s.account_id AND b.id = s.mailbox_id
+		SELECT s.*, s.highestmodseq + 1 AS modseq, b.uidvalidity
+		FROM mailbox_counters s JOIN mailboxes b ON b.account_id = s.account_id AND b.id = s.mailbox_id
 		WHERE s.account_id = $1 AND s.mailbox_id = $5
 	), src AS MATERIALIZED (
 		SELECT m.uid, m.message_id, m.flags, m.keywords, m.received_at, m.size, row_number() OVER (ORDER BY m.uid) - 1 AS place
 		FROM ` + sqlPicked + `
 	), d AS MATERIALIZED (` + sqlSums + ` FROM src
-	), used AS (
-		UPDATE account_usage u SET live_bytes = u.live_bytes + d.bytes, messages = u.messages + d.n
-		FROM d, dst, accounts a
-		WHERE u.account_id = $1 AND a.id = $1 AND d.n > 0 AND (a.quota_bytes = 0 OR u.live_bytes + d.bytes <= a.quota_bytes)
-		RETURNING 1 AS one
+	), room AS MATERIALIZED (
+		SELECT FROM accounts a, d, dst WHERE a.id = $1 AND d.n > 0 AND (a.quota_bytes = 0 OR ` + usedOfQuota + ` + d.bytes <= a.quota_bytes)
 	), filed AS (
 		INSERT INTO mailbox_messages (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size)
 		SELECT $1, $5, dst.uidnext + src.place, src.message_id, dst.modseq, src.flags, src.keywords, src.received_at, statement_timestamp(), src.size
-		FROM used, dst, src
-	), counted AS (
-		UPDATE mailbox_state s SET uidnext = s.uidnext + d.n, highestmodseq = s.highestmodseq + 1, messages = s.messages + d.n,
-			unseen = s.unseen + d.unseen, deleted = s.deleted + d.deleted, bytes = s.bytes + d.bytes, deleted_bytes = s.deleted_bytes + d.deleted_bytes
-		FROM d, used WHERE s.account_id = $1 AND s.mailbox_id = $5
+		FROM room, dst, src
 	), logged AS (
-		INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids)
-		SELECT $1, $5, dst.modseq, 'a', int8multirange(int8range(dst.uidnext, dst.uidnext + d.n)) FROM dst, d, used
+		INSERT INTO mailbox_changes (` + changeColumns + `)
+		SELECT $1, $5, dst.modseq, 'a', int8multirange(int8range(dst.uidnext, dst.uidnext + d.n)), dst.uidnext + d.n, dst.messages + d.n,
+			dst.unseen + d.unseen, dst.deleted + d.deleted, dst.bytes + d.bytes, dst.deleted_bytes + d.deleted_bytes FROM room, dst, d
 	)
-	SELECT dst.uidvalidity, dst.uidnext, dst.modseq, d.n, d.uids, EXISTS (SELECT FROM used) FROM dst, d`
+	SELECT dst.uidvalidity, dst.uidnext, dst.modseq, d.n, d.uids, EXISTS (SELECT FROM room) FROM dst, d`
 
 // Copy adds messages to another mailbox of the account (or the same once
 // more), with flags and INTERNALDATE, in one transaction: all or none

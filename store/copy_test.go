@@ -162,7 +162,7 @@ func TestExpunge(t *testing.T) {
 	_, err = b.s.Expunge(t.Context(), b.acct, 777, nil)
 	b.code(err, mail.CodeNotFound)
 	q, err := b.s.Quota(t.Context(), b.acct)
-	if err != nil || q.Messages != 509 || q.HeldBytes == 0 {
+	if err != nil || q.Messages != 509 || q.UsedBytes == 0 {
 		t.Errorf("quota %+v, %v", q, err)
 	}
 	b.check()

@@ -12,14 +12,12 @@ import (
 
 // group is the transaction of several units: its statements ride in one batch.
 type group struct {
-	units  []*unit
-	wait   bool // for mailboxes that someone holds, instead of leaving them out
-	batch  *pgx.Batch
-	hints  *hints
-	hinted map[mail.AccountID]bool // accounts filed by hint
+	units []*unit
+	wait  bool // for mailboxes that someone holds, instead of leaving them out
+	batch *pgx.Batch
 
 	targets map[mailboxKey]*target
-	usage   map[mail.AccountID]*accountDelta
+	usage   map[mail.AccountID]*accountUsage
 	places  []int64 // of each message among those of its mailbox
 
 	xid      string
@@ -34,22 +32,18 @@ type target struct {
 	found  bool
 	first  mail.UID
 	modseq mail.ModSeq
-	place  string // the row's new ctid
 }
 
-// accountDelta is what happens to one account_usage row. live and quota are
-// answered.
-type accountDelta struct {
-	n, bytes int64
-
+// accountUsage is what an account held before; used is known only where there
+// is a quota.
+type accountUsage struct {
 	found       bool
-	live, quota int64
-	place       string
+	used, quota int64
 }
 
-func newGroup(units []*unit, wait bool, h *hints) *group {
-	g := &group{units: units, wait: wait, batch: &pgx.Batch{}, hints: h,
-		targets: map[mailboxKey]*target{}, usage: map[mail.AccountID]*accountDelta{}}
+func newGroup(units []*unit, wait bool) *group {
+	g := &group{units: units, wait: wait, batch: &pgx.Batch{},
+		targets: map[mailboxKey]*target{}, usage: map[mail.AccountID]*accountUsage{}}
 	for _, u := range units {
 		for i := range u.messages {
 			g.places = append(g.places, g.count(&u.messages[i]))

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"cmp"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -12,7 +10,7 @@ import (
 	"postroom/internal/mail"
 )
 
-// count adds a message to its mailbox's and account's sums and gives its place
+// count adds a message to its mailbox's sums and gives its place
 // among the messages of that mailbox.
 func (g *group) count(m *messageWrite) int64 {
 	t := g.targets[m.mailboxKey]
@@ -29,124 +27,56 @@ func (g *group) count(m *messageWrite) int64 {
 		t.deleted++
 		t.deletedBytes += m.size
 	}
-	a := g.usage[m.account]
-	if a == nil {
-		a = &accountDelta{}
-		g.usage[m.account] = a
+	if g.usage[m.account] == nil {
+		g.usage[m.account] = &accountUsage{}
 	}
-	a.n++
-	a.bytes += m.size
 	return t.n - 1
 }
 
-// queueFile puts the last statements into the batch: those that lock. The
-// accounts whose rows' places are known go apart from the others.
+// queueFile puts the last statements into the batch: the one that locks, and
+// the one that files.
 func (g *group) queueFile() {
+	lock, file := sqlLockSkip, sqlFileSkip
 	if g.wait {
-		g.queuePass(sqlFileWait, func(mail.AccountID) bool { return true })
-		return
+		lock, file = sqlLockWait, sqlFileWait
 	}
-	g.hinted = g.hints.lookup(g)
-	g.queuePass(sqlFileHint, func(a mail.AccountID) bool { return g.hinted[a] })
-	g.queuePass(sqlFileSkip, func(a mail.AccountID) bool { return !g.hinted[a] })
+	targets := g.targetColumns()
+	g.batch.Queue(lock, targets[:2]...)
+	g.batch.Queue(file, append(append(targets, g.rowColumns()...), slices.Sorted(maps.Keys(g.usage)))...)
 }
 
-// errStale says that some, not all, of the rows that a group found by hint were
-// moved meanwhile: it starts again, by key.
-var errStale = errors.New("rows moved")
-
-// queueMissed queues by key what the hinted statement left out because one of
-// its rows had moved; false when it left out nothing.
-func (g *group) queueMissed() (bool, error) {
-	asked, found := 0, 0
-	for k, t := range g.targets {
-		if g.hinted[k.account] {
-			asked++
-			if t.found && g.usage[k.account].found {
-				found++
-			} else if t.found {
-				return false, errStale
-			}
-		}
-	}
-	if found == asked {
-		return false, nil
-	}
-	if found > 0 {
-		return false, errStale
-	}
-	g.batch = &pgx.Batch{}
-	g.queuePass(sqlFileSkip, func(a mail.AccountID) bool { return g.hinted[a] })
-	return true, nil
-}
-
-// queuePass files the messages of some accounts by one statement.
-func (g *group) queuePass(sql string, in func(mail.AccountID) bool) {
-	var account, mailbox, place, message, size []int64
-	var flags []int16
-	var keywords []string
-	var received []time.Time
-	at := -1
-	for _, u := range g.units {
-		for i := range u.messages {
-			at++
-			m := &u.messages[i]
-			if !in(m.account) {
-				continue
-			}
-			account, mailbox, place = append(account, int64(m.account)), append(mailbox, int64(m.mailbox)), append(place, g.places[at])
-			message, size = append(message, int64(m.id)), append(size, m.size)
-			flags, keywords, received = append(flags, int16(m.flags)), append(keywords, m.keywords), append(received, m.received)
-		}
-	}
-	if len(message) == 0 {
-		return
-	}
-	args := append(g.targetColumns(in), account, mailbox, place, message, flags, keywords, received, size)
-	g.batch.Queue(sql, append(args, g.usageColumns(in)...)...)
-}
-
-// nowhere is the hint of a row whose place is not known or not asked for.
-const nowhere = "(0,0)"
-
-func (g *group) targetColumns(in func(mail.AccountID) bool) []any {
+// targetColumns are the mailboxes with what is added to their counters.
+func (g *group) targetColumns() []any {
 	cols := make([][]int64, 7)
-	var hints []string
 	for _, k := range slices.SortedFunc(maps.Keys(g.targets), mailboxKey.compare) {
-		if !in(k.account) {
-			continue
-		}
 		t := g.targets[k]
 		for i, v := range []int64{int64(k.account), int64(k.mailbox), t.n, t.unseen, t.deleted, t.bytes, t.deletedBytes} {
 			cols[i] = append(cols[i], v)
 		}
-		hints = append(hints, cmp.Or(t.place, nowhere))
 	}
-	return append(toAny(cols), hints)
-}
-
-func (g *group) usageColumns(in func(mail.AccountID) bool) []any {
-	cols := make([][]int64, 3)
-	var hints []string
-	for _, id := range slices.SortedFunc(maps.Keys(g.usage), cmp.Compare[mail.AccountID]) {
-		if !in(id) {
-			continue
-		}
-		a := g.usage[id]
-		for i, v := range []int64{int64(id), a.n, a.bytes} {
-			cols[i] = append(cols[i], v)
-		}
-		hints = append(hints, cmp.Or(a.place, nowhere))
-	}
-	return append(toAny(cols), hints)
-}
-
-func toAny(cols [][]int64) []any {
 	out := make([]any, len(cols))
 	for i, c := range cols {
 		out[i] = c
 	}
 	return out
+}
+
+// rowColumns are the rows of mailbox_messages, each with its place among those
+// of its mailbox.
+func (g *group) rowColumns() []any {
+	var account, mailbox, message, size []int64
+	var flags []int16
+	var keywords []string
+	var received []time.Time
+	for _, u := range g.units {
+		for i := range u.messages {
+			m := &u.messages[i]
+			account, mailbox = append(account, int64(m.account)), append(mailbox, int64(m.mailbox))
+			message, size = append(message, int64(m.id)), append(size, m.size)
+			flags, keywords, received = append(flags, int16(m.flags)), append(keywords, m.keywords), append(received, m.received)
+		}
+	}
+	return []any{account, mailbox, g.places, message, flags, keywords, received, size}
 }
 
 // read takes the batch's answers in the order they were queued.
@@ -157,7 +87,7 @@ func (g *group) read(res pgx.BatchResults) error {
 			if err := res.QueryRow().Scan(&g.xid); err != nil {
 				return err
 			}
-		case sqlFileSkip, sqlFileWait, sqlFileHint:
+		case sqlFileSkip, sqlFileWait:
 			if err := g.readFiled(res); err != nil {
 				return err
 			}
@@ -181,18 +111,17 @@ func (g *group) readFiled(res pgx.BatchResults) error {
 	}
 	defer rows.Close()
 	var account, mailbox, a, b int64
-	var place string
 	for rows.Next() {
-		if err := rows.Scan(&account, &mailbox, &a, &b, &place); err != nil {
+		if err := rows.Scan(&account, &mailbox, &a, &b); err != nil {
 			return err
 		}
 		if mailbox == 0 {
 			d := g.usage[mail.AccountID(account)]
-			d.found, d.live, d.quota, d.place = true, a, b, place
+			d.found, d.used, d.quota = true, a, b
 			continue
 		}
 		t := g.targets[mailboxKey{mail.AccountID(account), mail.MailboxID(mailbox)}]
-		t.found, t.first, t.modseq, t.place = true, mail.UID(a), mail.ModSeq(b), place
+		t.found, t.first, t.modseq = true, mail.UID(a), mail.ModSeq(b)
 	}
 	return rows.Err()
 }

@@ -37,13 +37,6 @@ func (g *group) fill(ctx context.Context, c *pgx.Conn) error {
 	if err := g.send(ctx, c); err != nil {
 		return err
 	}
-	missed, err := g.queueMissed()
-	if err == nil && missed {
-		err = g.send(ctx, c)
-	}
-	if err != nil {
-		return err
-	}
 	return g.judge()
 }
 
@@ -132,7 +125,7 @@ func (g *group) judgeAccounts(p *partial) {
 	for id, a := range g.usage {
 		room[id] = math.MaxInt64
 		if a.quota > 0 {
-			room[id] = a.quota - (a.live - a.bytes)
+			room[id] = a.quota - a.used
 		}
 	}
 	for _, u := range g.units {

@@ -25,7 +25,7 @@ func (s *Store) deliverTx(ctx context.Context, tx pgx.Tx, ds []*mail.Delivery) (
 		u.accepted, u.ignore, u.done = nil, true, make(chan error, 1)
 		units = append(units, u)
 	}
-	g := newGroup(units, true, s.lane.hints)
+	g := newGroup(units, true)
 	if err := g.streamBlobs(ctx, tx); err != nil {
 		return nil, dbError(err)
 	}
@@ -37,10 +37,7 @@ func (s *Store) deliverTx(ctx context.Context, tx pgx.Tx, ds []*mail.Delivery) (
 		return nil, firstRefusal(err)
 	}
 	g.place()
-	return func() {
-		s.lane.hints.drop(g)
-		s.lane.written(units)
-	}, nil
+	return func() { s.lane.written(units) }, nil
 }
 
 // firstRefusal picks one unit's error out of a partial failure.

@@ -91,5 +91,5 @@ func connectionLost(err error) bool {
 // repeatable tells an error after which the same transaction may well succeed.
 func repeatable(err error) bool {
 	var pe *pgconn.PgError
-	return errors.Is(err, errStale) || errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
+	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
 }

@@ -10,7 +10,7 @@ import (
 
 // sqlExpunge moves messages that have all the flags $5 into expunged.
 const sqlExpunge = `WITH st AS MATERIALIZED (
-		SELECT s.highestmodseq + 1 AS modseq FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+		SELECT s.*, s.highestmodseq + 1 AS modseq FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
 	), picked AS MATERIALIZED (
 		SELECT m.account_id, m.mailbox_id, m.uid FROM ` + sqlPicked + ` WHERE m.flags & $5::smallint = $5
 	), gone AS (
@@ -20,16 +20,10 @@ const sqlExpunge = `WITH st AS MATERIALIZED (
 		INSERT INTO expunged (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size, expunged_at)
 		SELECT $1, $2, uid, message_id, st.modseq, flags, keywords, received_at, saved_at, size, statement_timestamp() FROM gone, st
 	), d AS (` + sqlSums + ` FROM gone
-	), counted AS (
-		UPDATE mailbox_state s SET highestmodseq = s.highestmodseq + 1, messages = s.messages - d.n, unseen = s.unseen - d.unseen,
-			deleted = s.deleted - d.deleted, bytes = s.bytes - d.bytes, deleted_bytes = s.deleted_bytes - d.deleted_bytes
-		FROM d WHERE s.account_id = $1 AND s.mailbox_id = $2 AND d.n > 0
 	), logged AS (
-		INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids)
-		SELECT $1, $2, st.modseq, 'x', d.uids FROM st, d WHERE d.n > 0
-	), used AS (
-		UPDATE account_usage u SET live_bytes = u.live_bytes - d.bytes, held_bytes = u.held_bytes + d.bytes, messages = u.messages - d.n
-		FROM d WHERE u.account_id = $1 AND d.n > 0
+		INSERT INTO mailbox_changes (` + changeColumns + `)
+		SELECT $1, $2, st.modseq, 'x', d.uids, st.uidnext, st.messages - d.n, st.unseen - d.unseen, st.deleted - d.deleted,
+			st.bytes - d.bytes, st.deleted_bytes - d.deleted_bytes FROM st, d WHERE d.n > 0
 	)
 	SELECT st.modseq, d.uids FROM st, d WHERE d.n > 0`
 

@@ -24,7 +24,7 @@ func sqlStore(c storeColumns, one bool) string {
 		set = `flags = ` + c.flags + `, keywords = ` + c.keywords
 	}
 	return fmt.Sprintf(`WITH st AS MATERIALIZED (
-			SELECT s.highestmodseq + 1 AS modseq FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+			SELECT s.*, s.highestmodseq + 1 AS modseq FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
 		), cur AS MATERIALIZED (
 			SELECT m.account_id, m.mailbox_id, m.uid, m.modseq, m.size, m.flags AS was, %[1]s AS flags, %[2]s AS keywords,
 				%[3]s AS changed, m.modseq > $7 AS late
@@ -38,17 +38,14 @@ func sqlStore(c storeColumns, one bool) string {
 				coalesce(sum(((flags & 8) - (was & 8)) / 8), 0) AS deleted,
 				coalesce(sum(((flags & 8) - (was & 8)) / 8 * size), 0) AS deleted_bytes
 			FROM cur WHERE changed AND NOT late
-		), counted AS (
-			UPDATE mailbox_state s SET highestmodseq = s.highestmodseq + 1, unseen = s.unseen + d.unseen,
-				deleted = s.deleted + d.deleted, deleted_bytes = s.deleted_bytes + d.deleted_bytes
-			FROM d WHERE s.account_id = $1 AND s.mailbox_id = $2 AND d.n > 0
 		), logged AS (
-			INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids)
-			SELECT $1, $2, st.modseq, 'f', d.uids FROM st, d WHERE d.n > 0
+			INSERT INTO mailbox_changes (%[7]s)
+			SELECT $1, $2, st.modseq, 'f', d.uids, st.uidnext, st.messages, st.unseen + d.unseen, st.deleted + d.deleted,
+				st.bytes, st.deleted_bytes + d.deleted_bytes FROM st, d WHERE d.n > 0
 		)
 		SELECT cur.uid, CASE WHEN changed AND NOT late THEN st.modseq ELSE cur.modseq END,
 			cur.flags, cur.keywords, late, changed AND NOT late
-		FROM cur, st ORDER BY cur.uid`, c.flags, c.keywords, c.changed, picked, set, update)
+		FROM cur, st ORDER BY cur.uid`, c.flags, c.keywords, c.changed, picked, set, update, changeColumns)
 }
 
 // storeColumns are the expressions of a mode: the new flags and keywords of

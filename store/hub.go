@@ -69,7 +69,6 @@ func (s *Store) QueueWake() <-chan struct{} { return s.hub.queue }
 // changed tells sessions and other nodes that a mailbox is at modseq. Call it
 // after the commit.
 func (s *Store) changed(account mail.AccountID, mailbox mail.MailboxID, modseq mail.ModSeq) {
-	s.lane.hints.forget(mailboxKey{account, mailbox})
 	s.hub.changed(watchKey{account, mailbox}, modseq)
 }
 

@@ -69,11 +69,11 @@ func TestPollHealsWhatNobodyTold(t *testing.T) {
 	box, account := s.Watch(a, inbox), s.WatchAccount(a)
 	wakes(t, "the first comparison", box.C)
 	wakes(t, "the first comparison", account.C)
-	exec(t, s, "UPDATE mailbox_state SET highestmodseq = highestmodseq + 1 WHERE mailbox_id = $1", inbox)
+	exec(t, s, "UPDATE mailbox_changes SET modseq = modseq + 1 WHERE mailbox_id = $1", inbox)
 	wakes(t, "the poll", box.C)
 	exec(t, s, "UPDATE accounts SET change_seq = change_seq + 1")
 	wakes(t, "the poll", account.C)
-	exec(t, s, "DELETE FROM mailbox_state WHERE mailbox_id = $1", inbox)
+	exec(t, s, "DELETE FROM mailbox_changes WHERE mailbox_id = $1", inbox)
 	wakes(t, "the mailbox's end", box.C)
 }
 

@@ -102,11 +102,12 @@ func (s *Store) moveHistory(ctx context.Context, c *pgx.Conn) error {
 // other history had: vanished_floor has its next QRESYNC told of every UID
 // that is not there (RFC 7162 §5.3).
 func jump(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `WITH locked AS MATERIALIZED (
-			SELECT account_id, mailbox_id FROM mailbox_state ORDER BY account_id, mailbox_id FOR NO KEY UPDATE
-		)
-		UPDATE mailbox_state s SET uidnext = s.uidnext + $1, highestmodseq = s.highestmodseq + $1,
-			vanished_floor = s.highestmodseq + $1
-		FROM locked l WHERE s.account_id = l.account_id AND s.mailbox_id = l.mailbox_id`, uidJump)
-	return err
+	b := &pgx.Batch{}
+	b.Queue(`SELECT FROM mailbox_state ORDER BY account_id, mailbox_id FOR NO KEY UPDATE`)
+	b.Queue(`INSERT INTO mailbox_changes (`+changeColumns+`)
+		SELECT account_id, mailbox_id, highestmodseq + $1, 'c', '{}', uidnext + $1, messages, unseen, deleted, bytes, deleted_bytes
+		FROM mailbox_counters`, uidJump)
+	b.Queue(`UPDATE mailbox_state s SET vanished_floor = c.highestmodseq FROM mailbox_counters c
+		WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id`)
+	return tx.SendBatch(ctx, b).Close()
 }

@@ -14,7 +14,7 @@ func TestAnotherHistoryNeverReusesUIDs(t *testing.T) {
 	a := storetest.Account(t, s, "alice@example.test")
 	deliver := must1[mail.Delivered](t)
 	deliver(s.Deliver(t.Context(), storetest.Delivery(body(50), a)))
-	if again := storetest.Open(t, url); number(t, again, "SELECT max(uidnext) FROM mailbox_state") != 2 {
+	if again := storetest.Open(t, url); number(t, again, "SELECT max(uidnext) FROM mailbox_counters") != 2 {
 		t.Error("a plain restart moved UIDs")
 	}
 	for i, change := range []string{"system_identifier = system_identifier + 1", "timeline = timeline + 1"} {

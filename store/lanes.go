@@ -21,13 +21,12 @@ const (
 // lanes decides which goroutine writes a unit. Deliveries that arrive together
 // commit together: each committer takes what waits for it and never waits for
 // more. An account's units go to one committer, so that committers seldom meet
-// at a mailbox or account_usage row. A mailbox that someone else holds gets a
+// at a mailbox. A mailbox that someone else holds gets a
 // side lane until that is empty, so that it blocks no neighbours.
 type lanes struct {
 	s      *Store
 	seed   maphash.Seed
 	names  *nameCache
-	hints  *hints
 	sideOK chan struct{} // slots of side writers
 	soloOK chan struct{} // slots of large messages
 
@@ -46,7 +45,7 @@ type committer struct {
 }
 
 func newLanes(s *Store) *lanes {
-	l := &lanes{s: s, seed: maphash.MakeSeed(), names: newNameCache(s), hints: newHints(),
+	l := &lanes{s: s, seed: maphash.MakeSeed(), names: newNameCache(s),
 		sideOK: make(chan struct{}, sideWriters), soloOK: make(chan struct{}, aloneWriters),
 		side: map[mailboxKey][]*unit{}}
 	for range s.cfg.Committers {

@@ -8,7 +8,7 @@ import (
 	"postroom/internal/mail"
 )
 
-// stateArray is mailbox_state s as one column, so that state and rows come
+// stateArray is mailbox_counters s as one column, so that state and rows come
 // from one statement, thus from one moment; readState reads it.
 const stateArray = `ARRAY[` + stateColumns + `]`
 
@@ -25,7 +25,7 @@ func readState(v []int64) (st mail.MailboxState) {
 
 // sqlLoad gives the state in a row with UID 0, then all messages in UID order.
 const sqlLoad = `SELECT 0::bigint AS uid, 0::bigint, 0::smallint, NULL::smallint[], ` + stateArray + `
-		FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+		FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
 	UNION ALL
 	(SELECT m.uid, m.modseq, m.flags, nullif(m.keywords, '{}'), NULL::bigint[]
 		FROM mailbox_messages m WHERE m.account_id = $1 AND m.mailbox_id = $2 ORDER BY m.uid)`

@@ -43,7 +43,7 @@ func (s *Store) MailboxByName(ctx context.Context, acct mail.AccountID, name str
 	}
 	err = s.pool.QueryRow(ctx, `SELECT m.account_id, m.id, m.name, m.uidvalidity, m.special_use,
 			EXISTS (SELECT FROM subscriptions sub WHERE sub.account_id = m.account_id AND sub.name = m.name), `+stateColumns+`
-		FROM mailboxes m JOIN mailbox_state s ON s.account_id = m.account_id AND s.mailbox_id = m.id
+		FROM mailboxes m JOIN mailbox_counters s ON s.account_id = m.account_id AND s.mailbox_id = m.id
 		WHERE m.account_id = $1 AND m.name = $2`, acct, name).
 		Scan(append(mailboxFields(&m), stateFields(&st)...)...)
 	if errors.Is(err, pgx.ErrNoRows) {

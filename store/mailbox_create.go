@@ -75,12 +75,16 @@ func (s *Store) createMailbox(ctx context.Context, tx pgx.Tx, acct mail.AccountI
 	}
 	uses[len(names)-1] = specialUse
 	m.ID = mail.MailboxID(ids[len(names)-1])
-	_, err = tx.Exec(ctx, `WITH made AS (
-			INSERT INTO mailboxes (account_id, id, name, uidvalidity, special_use)
-			SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[])
-			ON CONFLICT (account_id, name) DO NOTHING RETURNING id)
-		INSERT INTO mailbox_state (account_id, mailbox_id) SELECT $1, id FROM made`, acct, ids, names, validities, uses)
+	rows, err := tx.Query(ctx, `INSERT INTO mailboxes (account_id, id, name, uidvalidity, special_use)
+		SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::text[])
+		ON CONFLICT (account_id, name) DO NOTHING RETURNING id`, acct, ids, names, validities, uses)
 	if err != nil {
+		return mail.Mailbox{}, err
+	}
+	if ids, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+		return mail.Mailbox{}, err
+	}
+	if _, err := tx.Exec(ctx, sqlFirstState, acct, ids); err != nil {
 		return mail.Mailbox{}, err
 	}
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM subscriptions WHERE account_id = $1 AND name = $2)`,

@@ -81,8 +81,10 @@ func findToDelete(ctx context.Context, tx pgx.Tx, acct mail.AccountID, name stri
 }
 
 func deleteMailbox(ctx context.Context, tx pgx.Tx, acct mail.AccountID, id mail.MailboxID) (modseq mail.ModSeq, err error) {
-	err = tx.QueryRow(ctx, `SELECT highestmodseq + 1 FROM mailbox_state
-		WHERE account_id = $1 AND mailbox_id = $2 FOR UPDATE`, acct, id).Scan(&modseq)
+	if _, err := tx.Exec(ctx, `SELECT FROM mailbox_state WHERE account_id = $1 AND mailbox_id = $2 FOR UPDATE`, acct, id); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, `SELECT highestmodseq + 1 FROM mailbox_counters WHERE account_id = $1 AND mailbox_id = $2`, acct, id).Scan(&modseq)
 	if err != nil {
 		return 0, err
 	}
@@ -91,12 +93,9 @@ func deleteMailbox(ctx context.Context, tx pgx.Tx, acct mail.AccountID, id mail.
 	b.Queue(`WITH gone AS (
 			DELETE FROM mailbox_messages WHERE account_id = $1 AND mailbox_id = $2
 			RETURNING uid, message_id, flags, keywords, received_at, saved_at, size
-		), held AS (
-			INSERT INTO expunged (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size, expunged_at)
-			SELECT $1, $2, uid, message_id, $3, flags, keywords, received_at, saved_at, size, statement_timestamp() FROM gone
-		), d AS (SELECT count(*) AS n, coalesce(sum(size), 0) AS bytes FROM gone)
-		UPDATE account_usage u SET live_bytes = u.live_bytes - d.bytes, held_bytes = u.held_bytes + d.bytes,
-			messages = u.messages - d.n FROM d WHERE u.account_id = $1`, acct, id, modseq)
+		)
+		INSERT INTO expunged (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size, expunged_at)
+		SELECT $1, $2, uid, message_id, $3, flags, keywords, received_at, saved_at, size, statement_timestamp() FROM gone`, acct, id, modseq)
 	b.Queue(`DELETE FROM mailbox_changes WHERE account_id = $1 AND mailbox_id = $2`, acct, id)
 	b.Queue(`DELETE FROM mailbox_state WHERE account_id = $1 AND mailbox_id = $2`, acct, id)
 	b.Queue(`DELETE FROM mailboxes WHERE account_id = $1 AND id = $2`, acct, id)

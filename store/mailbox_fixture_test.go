@@ -39,9 +39,7 @@ func (b *box) fill(mbox mail.MailboxID, n int) {
 		b.s.NewID()
 	}
 	b.exec(`WITH st AS (
-			UPDATE mailbox_state SET uidnext = uidnext + $3, highestmodseq = highestmodseq + 1, messages = messages + $3,
-				unseen = unseen + $3, bytes = bytes + 100 * $3::bigint + $3::bigint * ($3 + 1) / 2
-			WHERE account_id = $1 AND mailbox_id = $2 RETURNING uidnext - $3 AS first, highestmodseq
+			SELECT *, uidnext AS first, highestmodseq + 1 AS modseq FROM mailbox_counters WHERE account_id = $1 AND mailbox_id = $2
 		), g AS (
 			INSERT INTO messages (account_id, id, blob_id, prefix, size, header_size, fields, envelope, bodystructure, parts,
 				preview, thread_id, message_id, sent_at, trace_id)
@@ -54,14 +52,20 @@ func (b *box) fill(mbox mail.MailboxID, n int) {
 			INSERT INTO blobs (blob_id, chunk, data) SELECT $4::bigint + i, 0, '' FROM generate_series(1, $3::int) i
 		), m AS (
 			INSERT INTO mailbox_messages (account_id, mailbox_id, uid, message_id, modseq, flags, received_at, saved_at, size)
-			SELECT $1, $2, st.first + i - 1, $4::bigint + i, st.highestmodseq, 0, '2024-05-06 07:08:09+00', now(), 100 + i
+			SELECT $1, $2, st.first + i - 1, $4::bigint + i, st.modseq, 0, '2024-05-06 07:08:09+00', now(), 100 + i
 			FROM st, generate_series(1, $3::int) i
-		), l AS (
-			INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids)
-			SELECT $1, $2, highestmodseq, 'a', int8multirange(int8range(first, first + $3)) FROM st
 		)
-		UPDATE account_usage SET live_bytes = live_bytes + 100 * $3::bigint + $3::bigint * ($3 + 1) / 2, messages = messages + $3
-		WHERE account_id = $1`, int64(b.acct), int64(mbox), int64(n), first)
+		INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids, uidnext, messages, unseen, deleted, bytes, deleted_bytes)
+		SELECT $1, $2, modseq, 'a', int8multirange(int8range(first, first + $3)), first + $3, messages + $3, unseen + $3, deleted,
+			bytes + 100 * $3::bigint + $3::bigint * ($3 + 1) / 2, deleted_bytes FROM st`, int64(b.acct), int64(mbox), int64(n), first)
+}
+
+// jump moves the modseqs of INBOX forward.
+func (b *box) jump(by int64) {
+	b.t.Helper()
+	b.exec(`INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids, uidnext, messages, unseen, deleted, bytes, deleted_bytes)
+		SELECT account_id, mailbox_id, highestmodseq + $2, 'c', '{}', uidnext, messages, unseen, deleted, bytes, deleted_bytes
+		FROM mailbox_counters WHERE mailbox_id = $1`, int64(b.inbox), by)
 }
 
 // mailbox makes a mailbox and gives its id.

@@ -15,10 +15,10 @@ import (
 // view that still counts them finds them, and no byte is held twice.
 const sqlMove = `WITH dst AS MATERIALIZED (
 		SELECT s.uidnext, s.highestmodseq + 1 AS modseq, b.uidvalidity
-		FROM mailbox_state s JOIN mailboxes b ON b.account_id = s.account_id AND b.id = s.mailbox_id
+		FROM mailbox_counters s JOIN mailboxes b ON b.account_id = s.account_id AND b.id = s.mailbox_id
 		WHERE s.account_id = $1 AND s.mailbox_id = $5
 	), st AS MATERIALIZED (
-		SELECT s.highestmodseq + 1 AS modseq FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2
+		SELECT s.highestmodseq + 1 AS modseq FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
 	), picked AS MATERIALIZED (
 		SELECT m.account_id, m.mailbox_id, m.uid FROM ` + sqlPicked + ` WHERE EXISTS (SELECT FROM dst)
 	), gone AS (
@@ -36,16 +36,17 @@ const sqlMove = `WITH dst AS MATERIALIZED (
 	), sides AS (
 		SELECT mailbox_id, sum(sign) AS sign, sum(taken) AS taken
 		FROM (VALUES ($2::bigint, -1, 0), ($5::bigint, 1, 1)) AS v (mailbox_id, sign, taken) GROUP BY mailbox_id
-	), counted AS (
-		UPDATE mailbox_state s SET uidnext = s.uidnext + v.taken * d.n, highestmodseq = s.highestmodseq + 1,
-			messages = s.messages + v.sign * d.n, unseen = s.unseen + v.sign * d.unseen, deleted = s.deleted + v.sign * d.deleted,
-			bytes = s.bytes + v.sign * d.bytes, deleted_bytes = s.deleted_bytes + v.sign * d.deleted_bytes
-		FROM d, sides v WHERE s.account_id = $1 AND s.mailbox_id = v.mailbox_id AND d.n > 0
-	), logged AS (
-		INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids)
-		SELECT $1, $2, st.modseq, 'x'::"char", d.uids FROM st, d WHERE d.n > 0
+	), changed AS (
+		SELECT $2::bigint AS mailbox_id, st.modseq, 'x'::"char" AS kind, d.uids FROM st, d
 		UNION ALL
-		SELECT $1, $5, dst.modseq, 'a', int8multirange(int8range(dst.uidnext, dst.uidnext + d.n)) FROM dst, d WHERE d.n > 0
+		SELECT $5, dst.modseq, 'a', int8multirange(int8range(dst.uidnext, dst.uidnext + d.n)) FROM dst, d
+	), logged AS (
+		INSERT INTO mailbox_changes (` + changeColumns + `)
+		SELECT $1, c.mailbox_id, c.modseq, c.kind, c.uids, s.uidnext + v.taken * d.n, s.messages + v.sign * d.n,
+			s.unseen + v.sign * d.unseen, s.deleted + v.sign * d.deleted, s.bytes + v.sign * d.bytes,
+			s.deleted_bytes + v.sign * d.deleted_bytes
+		FROM d, changed c JOIN sides v USING (mailbox_id) JOIN mailbox_counters s ON s.account_id = $1 AND s.mailbox_id = c.mailbox_id
+		WHERE d.n > 0
 	)
 	SELECT dst.uidvalidity, dst.uidnext, dst.modseq, d.n, d.uids, st.modseq FROM dst, st, d`
 

@@ -50,9 +50,9 @@ func (h *hub) poll(ctx context.Context) error {
 }
 
 const (
-	sqlPollMailboxes = `SELECT w.account_id, w.mailbox_id, coalesce(s.highestmodseq, -1)
-		FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, mailbox_id)
-		LEFT JOIN mailbox_state s USING (account_id, mailbox_id)`
+	sqlPollMailboxes = `SELECT w.account_id, w.mailbox_id, coalesce((SELECT c.modseq FROM mailbox_changes c
+			WHERE c.account_id = w.account_id AND c.mailbox_id = w.mailbox_id ORDER BY c.modseq DESC LIMIT 1), -1)
+		FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, mailbox_id)`
 	sqlPollAccounts = `SELECT w.id, 0::bigint, coalesce(a.change_seq, -1)
 		FROM unnest($1::bigint[]) AS w (id) LEFT JOIN accounts a USING (id)`
 )

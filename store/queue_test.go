@@ -344,7 +344,7 @@ func TestSettleWithDSN(t *testing.T) {
 		return xs
 	}
 	inbox := func() int {
-		return count(t, s, `SELECT messages FROM mailbox_state WHERE account_id = $1 AND mailbox_id = $2`, int64(alice), int64(storetest.Inbox(t, s, alice)))
+		return count(t, s, `SELECT messages FROM mailbox_counters WHERE account_id = $1 AND mailbox_id = $2`, int64(alice), int64(storetest.Inbox(t, s, alice)))
 	}
 
 	// The third entry's lease is lost: neither of the two that share its DSN is settled.

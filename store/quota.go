@@ -9,13 +9,19 @@ import (
 	"postroom/internal/mail"
 )
 
+// usedOfQuota is what the mailboxes of account a hold; 0 when there is no limit
+// to compare it with. Two writers to two mailboxes do not see each other: an
+// account may end up a message above its quota.
+const usedOfQuota = `CASE WHEN a.quota_bytes > 0
+	THEN coalesce((SELECT sum(q.bytes) FROM mailbox_counters q WHERE q.account_id = a.id), 0)::bigint ELSE 0 END`
+
 // Quota gives an account's limit and use. CodeNotFound when there is no such
 // account.
 func (s *Store) Quota(ctx context.Context, acct mail.AccountID) (mail.Quota, error) {
 	var q mail.Quota
-	err := s.pool.QueryRow(ctx, `SELECT a.quota_bytes, u.live_bytes, u.held_bytes, u.messages
-		FROM accounts a JOIN account_usage u ON u.account_id = a.id WHERE a.id = $1`, acct).
-		Scan(&q.LimitBytes, &q.UsedBytes, &q.HeldBytes, &q.Messages)
+	err := s.pool.QueryRow(ctx, `SELECT a.quota_bytes, coalesce(u.bytes, 0), coalesce(u.messages, 0)
+		FROM accounts a LEFT JOIN (SELECT * FROM account_totals WHERE account_id = $1) u ON true WHERE a.id = $1`, acct).
+		Scan(&q.LimitBytes, &q.UsedBytes, &q.Messages)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return q, mail.Errorf(mail.CodeNotFound, "no such account")
 	}

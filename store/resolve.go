@@ -18,7 +18,7 @@ const maxAliasDepth = 10
 // mail: the exact one, else the one without +tag, else the catch-all. An
 // address of a deleted account takes none. No row comes back for a domain that
 // is not ours.
-const lookupSQL = `SELECT q.n, d.id, x.local_key, a.id, a.disabled_at IS NOT NULL, a.quota_bytes, coalesce(u.live_bytes, 0), t.targets
+const lookupSQL = `SELECT q.n, d.id, x.local_key, a.id, a.disabled_at IS NOT NULL, a.quota_bytes, ` + usedOfQuota + `, t.targets
 	FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS q(domain, exact, base, n)
 	JOIN domains d ON d.name = q.domain
 	LEFT JOIN LATERAL (
@@ -28,7 +28,6 @@ const lookupSQL = `SELECT q.n, d.id, x.local_key, a.id, a.disabled_at IS NOT NUL
 		ORDER BY c.local_key = q.exact DESC, c.local_key = q.base DESC LIMIT 1
 	) x ON true
 	LEFT JOIN accounts a ON a.id = x.account_id
-	LEFT JOIN account_usage u ON u.account_id = a.id
 	LEFT JOIN LATERAL (
 		SELECT array_agg(l.target) AS targets FROM (
 			SELECT target FROM alias_targets
@@ -218,8 +217,8 @@ func (s *Store) resolvePostmaster(ctx context.Context, rcpt mail.Address) (mail.
 		}
 	}
 	t := mail.LocalTarget{Address: rcpt}
-	err := s.pool.QueryRow(ctx, `SELECT a.id, a.quota_bytes, coalesce(u.live_bytes, 0)
-		FROM accounts a LEFT JOIN domains d ON d.id = a.domain_id LEFT JOIN account_usage u ON u.account_id = a.id
+	err := s.pool.QueryRow(ctx, `SELECT a.id, a.quota_bytes, `+usedOfQuota+`
+		FROM accounts a LEFT JOIN domains d ON d.id = a.domain_id
 		WHERE a.deleted_at IS NULL AND a.disabled_at IS NULL
 		ORDER BY d.name = $1 DESC, a.created_at, a.id LIMIT 1`, rcpt.Domain).Scan(&t.Account, &t.QuotaBytes, &t.UsedBytes)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -8,7 +8,7 @@ import (
 	"postroom/internal/mail"
 )
 
-// stateColumns are what scanState reads of mailbox_state s.
+// stateColumns are what stateFields reads of mailbox_counters s.
 const stateColumns = `s.uidnext, s.highestmodseq, s.vanished_floor, s.changes_floor, s.recent_uid,
 	s.messages, s.unseen, s.deleted, s.bytes, s.deleted_bytes`
 
@@ -16,6 +16,15 @@ func stateFields(st *mail.MailboxState) []any {
 	return []any{&st.UIDNext, &st.HighestModSeq, &st.VanishedFloor, &st.ChangesFloor, &st.RecentUID,
 		&st.Messages, &st.Unseen, &st.Deleted, &st.Bytes, &st.DeletedBytes}
 }
+
+// changeColumns are the columns of mailbox_changes that each writing statement
+// fills: the counters as it leaves them come last.
+const changeColumns = `account_id, mailbox_id, modseq, kind, uids, uidnext, messages, unseen, deleted, bytes, deleted_bytes`
+
+// sqlFirstState makes the lock and the first counters of new mailboxes $2.
+const sqlFirstState = `WITH made AS (
+		INSERT INTO mailbox_state (account_id, mailbox_id) SELECT $1, unnest($2::bigint[]) RETURNING account_id, mailbox_id)
+	INSERT INTO mailbox_changes (` + changeColumns + `) SELECT account_id, mailbox_id, 1, 'c', '{}', 1, 0, 0, 0, 0, 0 FROM made`
 
 // sqlLockStates takes the lock that orders all writers of the mailboxes. Every
 // statement after it in the transaction sees what the writers before it did.
@@ -34,7 +43,7 @@ func queueLock(b *pgx.Batch, acct mail.AccountID, found *[]mail.MailboxID, ids .
 // States gives the counters of mailboxes; those that do not exist are left out.
 func (s *Store) States(ctx context.Context, acct mail.AccountID, ids []mail.MailboxID) (map[mail.MailboxID]mail.MailboxState, error) {
 	rows, err := s.pool.Query(ctx, `SELECT s.mailbox_id, `+stateColumns+`
-		FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = ANY($2)`, acct, ids)
+		FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = ANY($2)`, acct, ids)
 	if err != nil {
 		return nil, dbError(err)
 	}

@@ -40,6 +40,7 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 			return err
 		},
 		func() error { return s.sweepExpunged(ctx, 0, now.Add(-restoreWindow), &res) },
+		func() error { return s.sweepAboveCap(ctx, &res) },
 		func() (err error) {
 			res.Changes, err = s.sweepChanges(ctx, 0, now.Add(-changesFor), now.Add(-vanishedFor))
 			return err
@@ -58,10 +59,17 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 // sweepExpunged forgets messages that were expunged before a time, of one
 // account or (0) all.
 func (s *Store) sweepExpunged(ctx context.Context, account mail.AccountID, before time.Time, res *SweepResult) error {
+	return s.forget(ctx, res, `SELECT account_id, mailbox_id, uid FROM expunged WHERE expunged_at < $2 AND ($3::bigint = 0 OR account_id = $3)
+		ORDER BY expunged_at LIMIT $1 FOR UPDATE SKIP LOCKED`, before, int64(account))
+}
+
+// forget removes the rows of expunged that a statement picks, at most $1 at a
+// time.
+func (s *Store) forget(ctx context.Context, res *SweepResult, pick string, args ...any) error {
 	for {
 		var gone, freed int64
 		err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-			gone, freed, err = sweepExpungedSlice(ctx, tx, account, before)
+			gone, freed, err = forgetSlice(ctx, tx, pick, args)
 			return err
 		})
 		if err != nil {
@@ -78,19 +86,17 @@ func (s *Store) sweepExpunged(ctx context.Context, account mail.AccountID, befor
 // MOVE find it through a mailbox_messages row that they hold the mailbox's lock
 // of, and EXPUNGE waits for that lock: so as long as anyone may still copy it,
 // this statement, which is younger than the removal, sees a row that uses it.
-func sweepExpungedSlice(ctx context.Context, tx pgx.Tx, account mail.AccountID, before time.Time) (gone, freed int64, err error) {
-	rows, err := tx.Query(ctx, `DELETE FROM expunged e USING (
-			SELECT account_id, mailbox_id, uid FROM expunged WHERE expunged_at < $1 AND ($2::bigint = 0 OR account_id = $2)
-			ORDER BY expunged_at LIMIT $3 FOR UPDATE SKIP LOCKED) old
+func forgetSlice(ctx context.Context, tx pgx.Tx, pick string, args []any) (gone, freed int64, err error) {
+	rows, err := tx.Query(ctx, `DELETE FROM expunged e USING (`+pick+`) old
 		WHERE e.account_id = old.account_id AND e.mailbox_id = old.mailbox_id AND e.uid = old.uid
-		RETURNING e.account_id, e.message_id, CASE WHEN e.moved THEN 0 ELSE e.size END`, before, int64(account), sweepRows)
+		RETURNING e.account_id, e.message_id`, append([]any{sweepRows}, args...)...)
 	if err != nil {
 		return 0, 0, err
 	}
-	var accounts, messages, sizes []int64
-	var a, m, n int64
-	if _, err = pgx.ForEachRow(rows, []any{&a, &m, &n}, func() error {
-		accounts, messages, sizes = append(accounts, a), append(messages, m), append(sizes, n)
+	var accounts, messages []int64
+	var a, m int64
+	if _, err = pgx.ForEachRow(rows, []any{&a, &m}, func() error {
+		accounts, messages = append(accounts, a), append(messages, m)
 		return nil
 	}); err != nil || len(accounts) == 0 {
 		return 0, 0, err
@@ -109,13 +115,6 @@ func sweepExpungedSlice(ctx context.Context, tx pgx.Tx, account mail.AccountID, 
 			ON CONFLICT (blob_id) DO UPDATE SET orphan_at = excluded.orphan_at
 		)
 		SELECT count(*) FROM gone`, accounts, messages).Scan(&freed)
-	if err != nil {
-		return 0, 0, err
-	}
-	_, err = tx.Exec(ctx, `WITH d AS (SELECT a AS account_id, sum(n)::bigint AS bytes FROM unnest($1::bigint[], $2::bigint[]) AS r (a, n) GROUP BY a),
-		locked AS MATERIALIZED (SELECT u.account_id FROM account_usage u JOIN d USING (account_id) ORDER BY 1 FOR NO KEY UPDATE OF u)
-		UPDATE account_usage u SET held_bytes = u.held_bytes - d.bytes
-		FROM d JOIN locked USING (account_id) WHERE u.account_id = d.account_id AND d.bytes > 0`, accounts, sizes)
 	return int64(len(accounts)), freed, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 // sweepChanges shortens the change logs of the mailboxes of one account or (0)
 // all: additions and flags from before one time, expunges from before another.
+// The newest row stays: it has the counters.
 // The floors in mailbox_state say in the same transaction what is gone.
 func (s *Store) sweepChanges(ctx context.Context, account mail.AccountID, before, vanishedBefore time.Time) (total int64, err error) {
 	var at mailboxKey
@@ -41,12 +42,12 @@ func (s *Store) sweepChanges(ctx context.Context, account mail.AccountID, before
 // longLogs gives the next mailboxes that have something to shorten: the oldest
 // row above a floor tells.
 func (s *Store) longLogs(ctx context.Context, account mail.AccountID, after mailboxKey, before, vanishedBefore time.Time) ([]mailboxKey, error) {
-	rows, err := s.pool.Query(ctx, `SELECT s.account_id, s.mailbox_id FROM mailbox_state s
+	rows, err := s.pool.Query(ctx, `SELECT s.account_id, s.mailbox_id FROM mailbox_counters s
 		WHERE (s.account_id, s.mailbox_id) > ($1, $2) AND ($6::bigint = 0 OR s.account_id = $6) AND (
 			(SELECT at FROM mailbox_changes c WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id
-				AND modseq > s.changes_floor ORDER BY modseq LIMIT 1) < $3
+				AND modseq > s.changes_floor AND modseq < s.highestmodseq ORDER BY modseq LIMIT 1) < $3
 			OR (SELECT at FROM mailbox_changes c WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id
-				AND modseq > s.vanished_floor AND kind = 'x' ORDER BY modseq LIMIT 1) < $4)
+				AND modseq > s.vanished_floor AND modseq < s.highestmodseq AND kind = 'x' ORDER BY modseq LIMIT 1) < $4)
 		ORDER BY 1, 2 LIMIT $5`, int64(after.account), int64(after.mailbox), before, vanishedBefore, sweepRows, int64(account))
 	if err != nil {
 		return nil, dbError(err)
@@ -72,6 +73,7 @@ func (s *Store) sweepLog(ctx context.Context, k mailboxKey, before, vanishedBefo
 		return tx.QueryRow(ctx, `WITH old AS (
 				SELECT c.modseq, c.kind FROM mailbox_changes c
 				WHERE c.account_id = $1 AND c.mailbox_id = $2 AND c.at < $3 AND (c.kind <> 'x' OR c.at < $4)
+					AND c.modseq < (SELECT max(modseq) FROM mailbox_changes WHERE account_id = $1 AND mailbox_id = $2)
 				ORDER BY c.modseq LIMIT $5
 			), gone AS (
 				DELETE FROM mailbox_changes c USING old o
@@ -87,8 +89,5 @@ func (s *Store) sweepLog(ctx context.Context, k mailboxKey, before, vanishedBefo
 			)
 			SELECT n FROM floors`, int64(k.account), int64(k.mailbox), before, vanishedBefore, sweepRows).Scan(&n)
 	})
-	if err == nil && n > 0 {
-		s.lane.hints.forget(k)
-	}
 	return n, err
 }

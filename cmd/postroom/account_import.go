@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,14 +29,16 @@ func (c accountImportCmd) Run(e *env) error {
 		in = f
 	}
 	bar := e.progress("accounts")
-	rows, err := a.ImportAccounts(e.ctx, in, admin.ImportOptions{DryRun: c.DryRun,
+	rows, failed := a.ImportAccounts(e.ctx, in, admin.ImportOptions{DryRun: c.DryRun,
 		Progress: func(done, total int) { bar.at(int64(done), int64(total)) }})
 	bar.end()
-	if err != nil {
-		return err
+	if failed != nil && len(rows) == 0 {
+		return failed
 	}
+	// Also when it ended early: the passwords that were made are shown once.
 	bad := 0
 	err = e.result(orEmpty(rows), func() {
+		var made [][]string
 		for _, r := range rows {
 			switch {
 			case r.Error != "":
@@ -44,18 +47,23 @@ func (c accountImportCmd) Run(e *env) error {
 					fmt.Fprintf(e.err, "  hint: %s\n", r.Hint)
 				}
 			case r.Password != "":
-				e.table(nil, [][]string{{r.Address, r.Password}})
+				made = append(made, []string{r.Address, r.Password})
 			}
 		}
+		e.table([]string{"account", "password"}, made)
 	})
 	for _, r := range rows {
 		if r.Error != "" {
 			bad++
 		}
 	}
-	e.say("%s added, %d refused.", plural(int64(len(rows)-bad), "account"), bad)
-	if err == nil && bad > 0 {
+	done := "added"
+	if c.DryRun {
+		done = "would be added"
+	}
+	e.say("%s %s, %d refused.", plural(int64(len(rows)-bad), "account"), done, bad)
+	if err == nil && failed == nil && bad > 0 {
 		return errSilent
 	}
-	return err
+	return errors.Join(err, failed)
 }

@@ -1,5 +1,7 @@
 package main
 
+import "postroom/internal/admin"
+
 type afterRestoreCmd struct {
 	Yes bool `short:"y" help:"Do not ask."`
 }
@@ -12,7 +14,11 @@ func (c afterRestoreCmd) Run(e *env) error {
 	if err := e.confirm(c.Yes, "Give every mailbox a new UIDVALIDITY (clients load their mail anew) and hold the queue for review?"); err != nil {
 		return err
 	}
-	r, err := a.AfterRestore(e.ctx)
+	var r admin.RestoreResult
+	err = e.working("new UIDVALIDITYs", func() (err error) {
+		r, err = a.AfterRestore(e.ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ type checker struct {
 	e        *env
 	cfg      *config.Config
 	findings []finding
+	bar      *progress
 }
 
 func (c *checker) add(area, level, text, hint string) {
@@ -65,6 +66,7 @@ func (cmd checkCmd) Run(e *env) error {
 	c.settings()
 	running := c.server()
 	s := c.database()
+	c.bar = e.progress("checking")
 	c.masterKey(s)
 	c.certificate()
 	c.ports(running)
@@ -74,6 +76,7 @@ func (cmd checkCmd) Run(e *env) error {
 			c.dns(s)
 		}
 	}
+	c.bar.end()
 	return c.print()
 }
 

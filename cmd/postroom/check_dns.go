@@ -30,12 +30,10 @@ func (c *checker) dns(s *store.Store) {
 	if len(domains) == 0 {
 		c.add("dns", levelNote, "there are no domains yet", "postroom domain add example.org")
 	}
-	bar := c.e.progress("asking DNS")
 	for i, d := range domains {
 		c.dnsDomain(resolver, s, d)
-		bar.at(int64(i+1), int64(len(domains)))
+		c.bar.at(int64(i+1), int64(len(domains)))
 	}
-	bar.end()
 }
 
 func (c *checker) ask() (context.Context, context.CancelFunc) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,8 +47,11 @@ func (c demoCmd) Run(e *env) error {
 		return err
 	}
 	began := time.Now()
-	srv, err := server.Start(e.ctx, cfg, server.Options{Log: server.NewLog(cfg, e.err), MasterKeyEnv: e.masterKeyEnv(), Version: version})
+	srv, err := c.start(e, cfg)
 	if err != nil {
+		if e.ctx.Err() != nil { // stopped while starting
+			return nil
+		}
 		return err
 	}
 	shown := c.show(e, srv, outside, time.Since(began))
@@ -67,26 +71,32 @@ func (c demoCmd) Run(e *env) error {
 	return errors.Join(shown, srv.Shutdown(stop))
 }
 
-// configure puts the demo's values under whatever flags and variables say.
-func (demoCmd) configure(e *env, o *outside) (cfg *config.Config, err error) {
-	if e.Set == nil {
-		e.Set = map[string]string{}
-	}
-	def := func(key, value string) {
-		if _, ok := e.Set[key]; !ok {
-			e.Set[key] = value
+// start shows a bar on a terminal, for the first start makes a cluster.
+func (demoCmd) start(e *env, cfg *config.Config) (*server.Server, error) {
+	var w io.Writer = e.err
+	if isTerminal(e.err) {
+		bar := e.progress("starting")
+		defer bar.end()
+		w = bar
+		if cfg.LogFormat == "auto" {
+			cfg.LogFormat = "text"
 		}
 	}
-	if e.DataDir == "" {
-		e.DataDir = "var/demo"
+	return server.Start(e.ctx, cfg, server.Options{Log: server.NewLog(cfg, w), MasterKeyEnv: e.masterKeyEnv(), Version: version})
+}
+
+// configure puts the demo's values under whatever flags and variables say. The
+// file of a real server on this machine is not read.
+func (demoCmd) configure(e *env, o *outside) (*config.Config, error) {
+	if e.environ == nil {
+		e.environ = os.Environ()
 	}
-	def("hostname", "localhost")
-	def("dns_servers", o.dnsAddr)
-	def("relay_port", o.sinkPort)
-	def("log_level", "warn")
+	values := []string{"POSTROOM_CONFIG=" + os.DevNull, "POSTROOM_DATA_DIR=var/demo", "POSTROOM_HOSTNAME=localhost",
+		"POSTROOM_DNS_SERVERS=" + o.dnsAddr, "POSTROOM_RELAY_PORT=" + o.sinkPort, "POSTROOM_LOG_LEVEL=warn"}
 	for _, p := range demoPorts {
-		def(p.key, "127.0.0.1:"+p.port)
+		values = append(values, "POSTROOM_"+strings.ToUpper(strings.ReplaceAll(p.key, ".", "_"))+"=127.0.0.1:"+p.port)
 	}
+	e.environ = append(values, e.environ...) // the last one wins
 	return e.config()
 }
 
@@ -162,7 +172,7 @@ func printDemoSettings(e *env, srv *server.Server, people []demoPerson) {
 	}
 	rows = append(rows, []string{"certificate to trust", srv.CAFile()}, []string{"passwords are kept in", passwordsFile(e.cfg.DataDir)},
 		[]string{"command line beside it", "bin/postroom --data-dir " + e.cfg.DataDir + " account list"})
-	printTable(e.out, []string{"client settings", ""}, rows)
+	e.printTable([]string{"client settings", ""}, rows)
 }
 
 // makeDemoAccounts makes what is missing, and tells whether that was all.

@@ -148,7 +148,7 @@ func (f demoFlow) finish(trace string, sent, got []byte) error {
 	if err != nil {
 		return err
 	}
-	printTimeline(f.e.out, events)
+	f.e.printTimeline(events)
 	if !bytes.HasSuffix(got, sent) {
 		return mail.Errorf(mail.CodeInternal, "the message %s did not arrive octet for octet: %d sent, %d arrived", trace, len(sent), len(got))
 	}

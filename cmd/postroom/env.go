@@ -33,6 +33,7 @@ type env struct {
 	streams
 	globals
 	terminal bool // stdout is one
+	colours  bool // stdout shows them
 
 	cfg     *config.Config
 	closers []func()
@@ -88,7 +89,11 @@ func (e *env) databaseURL() (url string, alone bool, err error) {
 		e2.Hint = "start the server once (postroom serve), or name its directory with --data-dir, or its database with --database-url"
 		return "", false, e2
 	}
-	pg, err := pgembed.Start(e.ctx, pgembed.Config{DataDir: cfg.DataDir})
+	var pg *pgembed.Server
+	err = e.working("starting PostgreSQL", func() (err error) {
+		pg, err = pgembed.Start(e.ctx, pgembed.Config{DataDir: cfg.DataDir})
+		return err
+	})
 	if err != nil {
 		return "", false, err
 	}

@@ -58,7 +58,11 @@ func (c keyRotateCmd) Run(e *env) error {
 			return err
 		}
 	}
-	r, err := admin.New(admin.Config{Store: s, Actor: e.actor()}).RotateKey(e.ctx, args)
+	var r admin.KeyRotation
+	err = e.working("sealing", func() (err error) {
+		r, err = admin.New(admin.Config{Store: s, Actor: e.actor()}).RotateKey(e.ctx, args)
+		return err
+	})
 	if err != nil {
 		return err
 	}

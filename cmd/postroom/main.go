@@ -88,18 +88,18 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 		kong.Writers(s.out, s.err), kong.Exit(func(c int) { panic(exitCode(c)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.UsageOnError())
 	if err != nil {
-		return report(s.err, err)
+		return s.report(err)
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		report(s.err, err)
+		s.report(err)
 		fmt.Fprintf(s.err, "postroom: hint: %s --help\n", usageOf(err))
 		return 2
 	}
-	e := &env{ctx: ctx, streams: s, globals: cmds.globals, terminal: isTerminal(s.out)}
+	e := &env{ctx: ctx, streams: s, globals: cmds.globals, terminal: isTerminal(s.out), colours: s.colourful(s.out)}
 	defer e.close()
 	if err := parsed.Run(e); err != nil {
-		return report(s.err, err)
+		return s.report(err)
 	}
 	return 0
 }
@@ -116,14 +116,15 @@ func usageOf(err error) string {
 }
 
 // report prints an error with its hint, and gives the exit status.
-func report(w io.Writer, err error) int {
+func (s streams) report(err error) int {
 	if errors.Is(err, errSilent) {
 		return 1
 	}
-	fmt.Fprintf(w, "postroom: error: %v\n", err)
+	on := s.colourful(s.err)
+	fmt.Fprintf(s.err, "postroom: %s %v\n", red.in("error:", on), err)
 	var e *mail.Error
 	if errors.As(err, &e) && e.Hint != "" {
-		fmt.Fprintf(w, "postroom: hint: %s\n", e.Hint)
+		fmt.Fprintf(s.err, "postroom: %s %s\n", cyan.in("hint:", on), e.Hint)
 	}
 	return 1
 }

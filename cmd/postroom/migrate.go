@@ -12,7 +12,11 @@ func (migrateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(e.ctx, store.Config{URL: url, NodeName: "migrate", Log: e.log(), MaxConns: 4, Committers: 1, Decompress: spool.ReadChunk})
+	var s *store.Store
+	err = e.working("migrating", func() (err error) {
+		s, err = store.Open(e.ctx, store.Config{URL: url, NodeName: "migrate", Log: e.log(), MaxConns: 4, Committers: 1, Decompress: spool.ReadChunk})
+		return err
+	})
 	if err != nil {
 		return err
 	}

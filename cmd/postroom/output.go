@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,7 +13,7 @@ import (
 func (e *env) table(headers []string, rows [][]string) {
 	if e.terminal {
 		if len(rows) > 0 {
-			printTable(e.out, headers, rows)
+			e.printTable(headers, rows)
 		}
 		return
 	}
@@ -27,7 +26,9 @@ func (e *env) table(headers []string, rows [][]string) {
 	}
 }
 
-func printTable(w io.Writer, headers []string, rows [][]string) {
+// printTable prints rows aligned; with colours, what stands under level and
+// state has that of its meaning.
+func (e *env) printTable(headers []string, rows [][]string) {
 	widths := make([]int, len(headers))
 	all := append([][]string{upper(headers)}, rows...)
 	for _, r := range all {
@@ -35,17 +36,29 @@ func printTable(w io.Writer, headers []string, rows [][]string) {
 			widths[i] = max(widths[i], width(oneLine(c)))
 		}
 	}
-	for _, r := range all {
+	for n, r := range all {
 		var b strings.Builder
+		gap := 0
 		for i, c := range r {
-			c = oneLine(c)
-			b.WriteString(c)
-			if i < len(r)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-width(c)+2))
+			if c = oneLine(c); c != "" {
+				b.WriteString(strings.Repeat(" ", gap) + e.paint(cellColour(n, headers[i], c), c))
+				gap = 0
 			}
+			gap += widths[i] - width(c) + 2
 		}
-		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+		fmt.Fprintln(e.out, b.String())
 	}
+}
+
+// cellColour: line 0 is the headers.
+func cellColour(line int, header, cell string) colour {
+	switch {
+	case line == 0:
+		return bold
+	case header == "level" || header == "state":
+		return meaning[cell]
+	}
+	return ""
 }
 
 func upper(s []string) []string {
@@ -76,7 +89,11 @@ func (e *env) fields(pairs ...string) {
 	}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if e.terminal {
-			fmt.Fprintf(e.out, "%-*s  %s\n", w, pairs[i], oneLine(pairs[i+1]))
+			value := oneLine(pairs[i+1])
+			if pairs[i] == "state" {
+				value = e.paint(meaning[value], value)
+			}
+			fmt.Fprintf(e.out, "%s%*s  %s\n", e.paint(bold, pairs[i]), w-width(pairs[i]), "", value)
 		} else {
 			fmt.Fprintf(e.out, "%s\t%s\n", pairs[i], oneLine(pairs[i+1]))
 		}

@@ -34,7 +34,11 @@ func (c purgeCmd) Run(e *env) error {
 	if err := e.confirm(c.Yes, "Delete for good "+what+"? It can no longer be restored."); err != nil {
 		return err
 	}
-	r, err := s.Purge(e.ctx, args)
+	var r store.PurgeResult
+	err = e.working("purging", func() (err error) {
+		r, err = s.Purge(e.ctx, args)
+		return err
+	})
 	if err != nil {
 		return err
 	}

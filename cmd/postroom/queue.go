@@ -96,11 +96,11 @@ func (c queueShowCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	shown := map[string]any{"entries": orEmpty(items), "events": events}
+	shown := map[string]any{"entries": orEmpty(items), "events": orEmpty(events)}
 	return e.result(shown, func() {
 		e.table([]string{"id", "from", "to", "state", "tries", "next", "size", "last reply"}, queueRows(items))
 		e.say("")
-		printTimeline(e.out, events)
+		e.printTimeline(events)
 	})
 }
 
@@ -111,7 +111,11 @@ func (e *env) onQueue(done string, act func(*admin.Admin) (admin.QueueChange, er
 		return err
 	}
 	began := time.Now()
-	change, err := act(a)
+	var change admin.QueueChange
+	err = e.working("changing the queue", func() (err error) {
+		change, err = act(a)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -74,7 +73,7 @@ func (c traceCmd) print(e *env, events []admin.Event) error {
 	m := tracedMessage{TraceHit: admin.TraceHit{ID: first.ID, FirstAt: first.At, LastAt: last.At, Last: last.Kind, Text: first.Text}, Events: events}
 	return e.result([]tracedMessage{m}, func() {
 		fmt.Fprintln(e.out, first.ID)
-		printTimeline(e.out, events)
+		e.printTimeline(events)
 	})
 }
 
@@ -89,7 +88,7 @@ func (traceCmd) list(e *env, hits []admin.TraceHit) error {
 }
 
 // printTimeline prints each event with its time and the time since the first.
-func printTimeline(w io.Writer, events []admin.Event) {
+func (e *env) printTimeline(events []admin.Event) {
 	for _, ev := range events {
 		var rest []string
 		for _, s := range []string{ev.Recipient, ev.Peer, ev.Text} {
@@ -97,7 +96,7 @@ func printTimeline(w io.Writer, events []admin.Event) {
 				rest = append(rest, oneLine(s))
 			}
 		}
-		fmt.Fprintf(w, "  %s  %+9.1f ms  %-9s  %s\n", ev.At.UTC().Format("15:04:05.000"),
-			float64(ev.At.Sub(events[0].At).Microseconds())/1000, ev.Kind, strings.Join(rest, "  "))
+		fmt.Fprintf(e.out, "  %s  %+9.1f ms  %s%*s  %s\n", ev.At.UTC().Format("15:04:05.000"),
+			float64(ev.At.Sub(events[0].At).Microseconds())/1000, e.paint(meaning[ev.Kind], ev.Kind), max(0, 9-len(ev.Kind)), "", strings.Join(rest, "  "))
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"postroom/e2e/testbed"
 	"postroom/internal/dns/dnstest"
+	"postroom/internal/pgembed"
+	"postroom/store/storetest"
 )
 
 // How often something is killed (200 outside CI), and the schedule's seed.
@@ -41,6 +43,19 @@ func TestKilledUnderLoad(t *testing.T) {
 	fates := load.Finish()
 	drain(t, inst)
 	report(t, inst, sink, fates, count)
+	sound(t, inst)
+}
+
+// sound looks for wrong counters and loose ends in the database itself.
+func sound(t *testing.T, inst *testbed.Instance) {
+	t.Helper()
+	url, err := pgembed.URL(filepath.Join(inst.Dir, "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := storetest.CheckInvariantsAt(t.Context(), url); err != nil {
+		t.Error(err)
+	}
 }
 
 func company(t *testing.T) (*testbed.Instance, *testbed.Sink) {

@@ -29,6 +29,20 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestName(t *testing.T) {
+	for in, want := range map[string]string{
+		"Example.TEST": "example.test", "example.test.": "example.test", "_dmarc.a_b.test": "_dmarc.a_b.test",
+		"bücher.example": "xn--bcher-kva.example", "com": "com", "1.2.3.4": "1.2.3.4", "a-.test": "a-.test",
+		"": "", ".": "", "a..b": "", "a b.test": "", "[1.2.3.4]": "", "a\r\nb": "", "x." + long(1, 64): "",
+		long(5, 63): "", "bü_cher.example": "", "a@b.test": "",
+	} {
+		got, err := Name(in)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
 func long(n, each int) string {
 	return strings.TrimSuffix(strings.Repeat(strings.Repeat("a", each)+".", n), ".")
 }

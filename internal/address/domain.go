@@ -44,6 +44,33 @@ func Domain(s string) (string, error) {
 	return s, nil
 }
 
+// Name gives the lower-case A-label form of a name that stands in the DNS,
+// without the last dot. It is Domain for names that others chose: underscores
+// and other odd ASCII that the DNS can hold are kept, so that nobody escapes a
+// check by a name that is no host name. Errors are *mail.Error with
+// CodeInvalid.
+func Name(s string) (string, error) {
+	s = strings.TrimSuffix(s, ".")
+	if !isASCII(s) {
+		return Domain(s)
+	}
+	if s == "" || len(s) > MaxDomain {
+		return "", invalid("invalid domain")
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, notNameChar) {
+			return "", invalid("invalid domain")
+		}
+	}
+	return strings.ToLower(s), nil
+}
+
+// notNameChar tells what is refused in a name: controls, space, and what would
+// change its meaning in a zone file, an address or a header.
+func notNameChar(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"()<>[]:;@\,`, r)
+}
+
 // DisplayDomain gives the U-label form of an A-label domain, or the domain
 // itself where no valid one exists.
 func DisplayDomain(aLabel string) string {

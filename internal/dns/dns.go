@@ -19,6 +19,8 @@ type Resolver interface {
 	// LookupAddrs gives the IPv6 and IPv4 addresses of host. One family that
 	// fails does not hide the other.
 	LookupAddrs(ctx context.Context, host string) ([]netip.Addr, error)
+	// LookupA gives the IPv4 addresses of host alone.
+	LookupA(ctx context.Context, host string) ([]netip.Addr, error)
 	// LookupTXT gives each TXT record with its strings joined.
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 	// LookupPTR gives the names of an address, without the last dot.

@@ -47,7 +47,8 @@ func TestLookups(t *testing.T) {
 	s.Add("example.test. 60 IN MX 20 MX2.example.test.", "example.test. 60 IN MX 10 mx1.example.test.",
 		"mx1.example.test. 60 IN A 192.0.2.1", "mx1.example.test. 60 IN AAAA 2001:db8::1",
 		"alias.test. 60 IN CNAME example.test.", "null.test. 60 IN MX 0 .",
-		`txt.test. 60 IN TXT "v=spf1 " "-all"`, "1.2.0.192.in-addr.arpa. 60 IN PTR Mx1.example.test.")
+		`txt.test. 60 IN TXT "v=spf1 " "-all"`, `octets.test. 60 IN TXT "a \"b\" \\ 1;b\195\188\010" "9"`,
+		"1.2.0.192.in-addr.arpa. 60 IN PTR Mx1.example.test.")
 	r := client(t, &clock{}, s)
 	ctx := t.Context()
 	want := []dns.MX{{Host: "mx2.example.test", Preference: 20}, {Host: "mx1.example.test", Preference: 10}}
@@ -63,8 +64,14 @@ func TestLookups(t *testing.T) {
 	if err != nil || !slices.Equal(addrs, []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")}) {
 		t.Errorf("addresses: %v %v", addrs, err)
 	}
+	if a, err := r.LookupA(ctx, "mx1.example.test"); err != nil || !slices.Equal(a, addrs[1:]) {
+		t.Errorf("IPv4 addresses: %v %v", a, err)
+	}
 	if txt, err := r.LookupTXT(ctx, "txt.test"); err != nil || !slices.Equal(txt, []string{"v=spf1 -all"}) {
 		t.Errorf("TXT: %v %v", txt, err)
+	}
+	if txt, err := r.LookupTXT(ctx, "octets.test"); err != nil || !slices.Equal(txt, []string{`a "b" \ 1;bü` + "\n9"}) {
+		t.Errorf("octets of TXT: %q %v", txt, err)
 	}
 	if ptr, err := r.LookupPTR(ctx, netip.MustParseAddr("192.0.2.1")); err != nil || !slices.Equal(ptr, []string{"mx1.example.test"}) {
 		t.Errorf("PTR: %v %v", ptr, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	mdns "github.com/miekg/dns"
@@ -51,6 +52,11 @@ func (c *Client) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, er
 	return nil, err4
 }
 
+// LookupA implements Resolver.
+func (c *Client) LookupA(ctx context.Context, host string) ([]netip.Addr, error) {
+	return c.addrs(ctx, host, mdns.TypeA)
+}
+
 func (c *Client) addrs(ctx context.Context, host string, qtype uint16) ([]netip.Addr, error) {
 	a, err := c.Lookup(ctx, host, qtype)
 	if err != nil {
@@ -81,10 +87,32 @@ func (c *Client) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	var out []string
 	for _, rr := range a.Records {
 		if txt, ok := rr.(*mdns.TXT); ok {
-			out = append(out, strings.Join(txt.Txt, ""))
+			out = append(out, Text(txt))
 		}
 	}
 	return out, nil
+}
+
+// Text gives the octets of a TXT record, its strings joined. The library keeps
+// them in the escapes of zone files (RFC 1035 §5.1).
+func Text(rr *mdns.TXT) string {
+	s := strings.Join(rr.Txt, "")
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '\\' && i+1 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:min(i+4, len(s))], 10, 8); err == nil && i+3 < len(s) {
+				c, i = byte(n), i+3
+			} else {
+				c, i = s[i+1], i+1
+			}
+		}
+		out = append(out, c)
+	}
+	return string(out)
 }
 
 // LookupPTR implements Resolver.

@@ -40,7 +40,7 @@ type AccountListing struct {
 	Apps        int // valid app passwords
 }
 
-// AccountUsage is what an account holds (table account_usage).
+// AccountUsage is what an account holds (view account_totals, table expunged).
 type AccountUsage struct {
 	LiveBytes int64
 	HeldBytes int64 // expunged, still restorable

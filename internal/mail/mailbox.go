@@ -164,6 +164,5 @@ type ExpungeResult struct {
 type Quota struct {
 	LimitBytes int64 // 0: none
 	UsedBytes  int64
-	HeldBytes  int64 // expunged, still restorable; has no part in the limit
 	Messages   int64
 }

@@ -12,6 +12,10 @@ var obsZones = map[string]int{
 	"EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8,
 }
 
+// ParseDate reads a date and time of RFC 5322 §3.3 from a field's value, as
+// leniently as mail.Summary.SentAt; the zero Time for what is none.
+func ParseDate(value []byte) time.Time { return parseDate(value) }
+
 // parseDate reads a Date field leniently: with or without the day of the week,
 // comments, seconds and zone, two-digit years, obsolete zones, and the order
 // of C's asctime. It gives the zero Time for what is no date.

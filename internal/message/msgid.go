@@ -8,6 +8,10 @@ import (
 
 const maxMsgID = 998
 
+// ParseMessageID gives the first msg-id of a Message-ID or In-Reply-To field's
+// value, in the form of mail.Summary.MessageID.
+func ParseMessageID(value []byte) string { return msgID(unfold(value)) }
+
 // msgID gives the msg-id of a Message-ID field with its <>; when there are no
 // brackets, the field's text.
 func msgID(value []byte) string {

@@ -33,12 +33,13 @@ func Account(t testing.TB, s *store.Store, address string) mail.AccountID {
 		id, strings.ToLower(local), domain, time.Now().Unix()+int64(len(initialMailboxes)))
 	exec(`INSERT INTO addresses (domain_id, local_key, local, account_id)
 		SELECT id, $2, $3, $4 FROM domains WHERE name = $1`, domain, strings.ToLower(local), local, id)
-	exec(`INSERT INTO account_usage (account_id) VALUES ($1)`, id)
 	for i, m := range initialMailboxes {
 		mbox := s.NewID()
 		exec(`INSERT INTO mailboxes (account_id, id, name, uidvalidity, special_use) VALUES ($1, $2, $3, $4, $5)`,
 			id, mbox, m[0], time.Now().Unix()+int64(i), m[1])
-		exec(`INSERT INTO mailbox_state (account_id, mailbox_id) VALUES ($1, $2)`, id, mbox)
+		exec(`WITH made AS (INSERT INTO mailbox_state (account_id, mailbox_id) VALUES ($1, $2) RETURNING account_id, mailbox_id)
+			INSERT INTO mailbox_changes (account_id, mailbox_id, modseq, kind, uids, uidnext, messages, unseen, deleted, bytes, deleted_bytes)
+			SELECT account_id, mailbox_id, 1, 'c', '{}', 1, 0, 0, 0, 0, 0 FROM made`, id, mbox)
 		exec(`INSERT INTO subscriptions (account_id, name) VALUES ($1, $2)`, id, m[0])
 	}
 	return mail.AccountID(id)

@@ -13,10 +13,10 @@ import (
 // invariants are queries that find nothing in a sound database; each gives a
 // text that names the first offender.
 var invariants = []struct{ name, sql string }{
-	{"mailbox_state counts its messages", `
+	{"a mailbox counts its messages", `
 		SELECT format('account %s mailbox %s: state %s, counted %s', s.account_id, s.mailbox_id,
 			(s.messages, s.unseen, s.deleted, s.bytes, s.deleted_bytes), (c.n, c.unseen, c.deleted, c.bytes, c.deleted_bytes))
-		FROM mailbox_state s, LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE flags & 1 = 0) AS unseen,
+		FROM mailbox_counters s, LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE flags & 1 = 0) AS unseen,
 			count(*) FILTER (WHERE flags & 8 <> 0) AS deleted, coalesce(sum(size), 0) AS bytes,
 			coalesce(sum(size) FILTER (WHERE flags & 8 <> 0), 0) AS deleted_bytes
 			FROM mailbox_messages m WHERE m.account_id = s.account_id AND m.mailbox_id = s.mailbox_id) c
@@ -25,15 +25,20 @@ var invariants = []struct{ name, sql string }{
 		SELECT format('account %s mailbox %s uid %s modseq %s', m.account_id, m.mailbox_id, m.uid, m.modseq)
 		FROM (SELECT account_id, mailbox_id, uid, modseq FROM mailbox_messages
 			UNION ALL SELECT account_id, mailbox_id, uid, modseq FROM expunged) m
-		JOIN mailbox_state s USING (account_id, mailbox_id) WHERE m.uid >= s.uidnext OR m.modseq > s.highestmodseq OR m.uid < 1`},
+		JOIN mailbox_counters s USING (account_id, mailbox_id) WHERE m.uid >= s.uidnext OR m.modseq > s.highestmodseq OR m.uid < 1`},
 	{"later UIDs were added at later modseqs", `
 		SELECT format('account %s mailbox %s modseq %s', account_id, mailbox_id, modseq) FROM (
 			SELECT *, lag(upper(uids)) OVER (PARTITION BY account_id, mailbox_id ORDER BY modseq) AS before
 			FROM mailbox_changes WHERE kind = 'a') c
 		WHERE lower(uids) < before`},
-	{"changes lie below the mailbox's modseq", `
-		SELECT format('account %s mailbox %s modseq %s', c.account_id, c.mailbox_id, c.modseq)
-		FROM mailbox_changes c JOIN mailbox_state s USING (account_id, mailbox_id) WHERE c.modseq > s.highestmodseq`},
+	{"uidnext only grows", `
+		SELECT format('account %s mailbox %s modseq %s', account_id, mailbox_id, modseq) FROM (
+			SELECT *, max(uidnext) OVER (PARTITION BY account_id, mailbox_id ORDER BY modseq ROWS UNBOUNDED PRECEDING) AS highest
+			FROM mailbox_changes) c
+		WHERE uidnext < highest OR kind = 'a' AND uidnext < upper(uids)`},
+	{"every mailbox has its lock and its counters", `
+		SELECT format('account %s mailbox %s', account_id, id) FROM mailboxes b
+		WHERE NOT EXISTS (SELECT FROM mailbox_counters s WHERE s.account_id = b.account_id AND s.mailbox_id = b.id)`},
 	{"every mailbox row is in a mailbox with a state", `
 		SELECT format('account %s mailbox %s uid %s', account_id, mailbox_id, uid) FROM mailbox_messages m
 		WHERE NOT EXISTS (SELECT FROM mailbox_state s WHERE s.account_id = m.account_id AND s.mailbox_id = m.mailbox_id)
@@ -41,15 +46,6 @@ var invariants = []struct{ name, sql string }{
 	{"a message is not both there and expunged", `
 		SELECT format('account %s mailbox %s uid %s', account_id, mailbox_id, uid)
 		FROM mailbox_messages JOIN expunged USING (account_id, mailbox_id, uid)`},
-	{"account_usage counts its messages", `
-		SELECT format('account %s: usage %s, counted %s', u.account_id, (u.messages, u.live_bytes), (c.n, c.bytes))
-		FROM account_usage u, LATERAL (SELECT count(*) AS n, coalesce(sum(size), 0) AS bytes
-			FROM mailbox_messages m WHERE m.account_id = u.account_id) c
-		WHERE (u.messages, u.live_bytes) <> (c.n, c.bytes)`},
-	{"account_usage counts what is held", `
-		SELECT format('account %s: held %s, counted %s', u.account_id, u.held_bytes, c.bytes)
-		FROM account_usage u, LATERAL (SELECT coalesce(sum(size) FILTER (WHERE NOT moved), 0) AS bytes
-			FROM expunged e WHERE e.account_id = u.account_id) c WHERE u.held_bytes <> c.bytes`},
 	{"every mailbox row has its message", `
 		SELECT format('account %s message %s', account_id, message_id) FROM (SELECT account_id, message_id FROM mailbox_messages
 			UNION ALL SELECT account_id, message_id FROM expunged) m

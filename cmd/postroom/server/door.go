@@ -73,7 +73,8 @@ func bindError(key, addr string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		e = mail.Errorf(mail.CodeInUse, "port %s (%s) is in use by another program", port, key)
-		e.Hint = fmt.Sprintf("find it with: ss -ltnp 'sport = :%s'; stop it, or set %s to another address", port, key)
+		e.Hint = fmt.Sprintf("find it with: ss -ltnp 'sport = :%s'; stop it, or set %s to another address (%s=…)", port, key,
+			"POSTROOM_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_")))
 	case errors.Is(err, syscall.EACCES):
 		e = mail.Errorf(mail.CodeNoPermission, "no right to listen on port %s (%s)", port, key)
 		e.Hint = "ports below 1024 need root or CAP_NET_BIND_SERVICE (deploy/postroom.service gives it), or set " + key + " to a higher port"
