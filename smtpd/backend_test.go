@@ -153,6 +153,8 @@ const secret = "s3cret-password"
 // verifier knows alice and her password, without hashing.
 type verifier struct{ sasl.Authenticator }
 
+func (verifier) OffersScram() bool { return true }
+
 func (verifier) TokenDiscovery() string { return "" }
 
 func (verifier) Password(_ context.Context, login, password string, _ netip.Addr) (auth.Identity, error) {

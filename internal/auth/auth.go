@@ -47,6 +47,9 @@ type Config struct {
 	ExemptPeer func(netip.Addr) bool
 	// Hashes runs at most so many argon2id at once, 19 MiB each; 0: one per CPU.
 	Hashes int
+	// WithoutScram keeps SCRAM from being offered: a program that picks it by
+	// itself fails with a password that has no keys.
+	WithoutScram bool
 	// ScramForPasswords lets SCRAM use the keys of chosen passwords too, not
 	// only those of app passwords.
 	ScramForPasswords bool
@@ -65,17 +68,18 @@ const touchEvery = time.Hour
 
 // Authenticator verifies log-ins. It is safe for concurrent use.
 type Authenticator struct {
-	directory Directory
-	log       *slog.Logger
-	throttle  *throttle
-	cache     *cache
-	hashes    *semaphore.Weighted
-	verify    func(phc, password string) (bool, error)
-	dummy     string // PHC hash that unknown users are measured against
-	now       func() time.Time
-	tokens    TokenVerifier
-	forChosen bool   // SCRAM with chosen passwords
-	secret    secret // of the factors
+	directory    Directory
+	log          *slog.Logger
+	throttle     *throttle
+	cache        *cache
+	hashes       *semaphore.Weighted
+	verify       func(phc, password string) (bool, error)
+	dummy        string // PHC hash that unknown users are measured against
+	now          func() time.Time
+	tokens       TokenVerifier
+	withoutScram bool
+	forChosen    bool   // SCRAM with chosen passwords
+	secret       secret // of the factors
 }
 
 // New makes an Authenticator.
@@ -94,7 +98,7 @@ func New(c Config, d Directory, log *slog.Logger) *Authenticator {
 	}
 	return &Authenticator{
 		directory: d, log: log, throttle: newThrottle(c), now: c.Now,
-		tokens: c.Tokens, forChosen: c.ScramForPasswords,
+		tokens: c.Tokens, withoutScram: c.WithoutScram, forChosen: c.ScramForPasswords,
 		cache:  newCache(cacheSize, c.CacheFor, c.Now),
 		hashes: semaphore.NewWeighted(int64(c.Hashes)),
 		verify: checkPHC,

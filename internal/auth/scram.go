@@ -11,6 +11,9 @@ import (
 	"postroom/internal/mail"
 )
 
+// OffersScram tells whether SCRAM is switched on.
+func (a *Authenticator) OffersScram() bool { return !a.withoutScram }
+
 // Scram is a SCRAM-SHA-256 exchange of which the client has told its name.
 type Scram struct {
 	Factors // what the server-first message tells

@@ -21,10 +21,10 @@ type Config struct {
 	TLSKey        string
 	ClientCA      string // PEM file; "" : client certificates are not asked for
 
-	ScramForPasswords bool   // SCRAM keys of chosen passwords are kept and used
-	OIDCIssuer        string // "" : no bearer tokens
-	OIDCAudience      string
-	OIDCClaim         string
+	Scram        string // off, app-passwords, all: with which passwords it works
+	OIDCIssuer   string // "" : no bearer tokens
+	OIDCAudience string
+	OIDCClaim    string
 
 	ProxyNetworks []netip.Prefix // peers whose PROXY protocol header is believed
 	Postmaster    string         // gets postmaster@ and abuse@ where no account has them

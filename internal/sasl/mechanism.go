@@ -17,7 +17,7 @@ type Mechanism struct {
 // mechanisms is THE table, in the order in which they are advertised.
 var mechanisms = []Mechanism{
 	{Name: "SCRAM-SHA-256-PLUS", RFC: "7677", when: binds, start: scramPlus},
-	{Name: "SCRAM-SHA-256", RFC: "7677", start: scram},
+	{Name: "SCRAM-SHA-256", RFC: "7677", when: scrams, start: scram},
 	{Name: "PLAIN", RFC: "4616", start: plain},
 	{Name: "LOGIN", RFC: "draft-murchison-sasl-login", prompt: "Username:", start: login},
 	{Name: "OAUTHBEARER", RFC: "7628", when: takesTokens, start: oauthBearer},
@@ -41,7 +41,9 @@ func Offered(c Conn, a Authenticator) (names []string) {
 	return names
 }
 
-func binds(c Conn, _ Authenticator) bool { return len(c.bindings()) > 0 }
+func scrams(_ Conn, a Authenticator) bool { return a.OffersScram() }
+
+func binds(c Conn, a Authenticator) bool { return a.OffersScram() && len(c.bindings()) > 0 }
 
 // takesTokens: only inside TLS (RFC 7628 §3), whatever the configuration says.
 func takesTokens(c Conn, a Authenticator) bool { return c.TLS != nil && a.TokenDiscovery() != "" }

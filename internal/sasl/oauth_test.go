@@ -17,6 +17,8 @@ type issuer struct {
 	err   error
 }
 
+func (*issuer) OffersScram() bool { return true }
+
 func (i *issuer) TokenDiscovery() string {
 	return "https://issuer.test/.well-known/openid-configuration"
 }

@@ -22,6 +22,8 @@ type Authenticator interface {
 	Scram(ctx context.Context, login string, peer netip.Addr) (*auth.Scram, error)
 	Token(ctx context.Context, login, token string, peer netip.Addr) (auth.Identity, error)
 	Certificate(ctx context.Context, login string, cert *x509.Certificate, peer netip.Addr) (auth.Identity, error)
+	// OffersScram tells whether SCRAM is switched on.
+	OffersScram() bool
 	// TokenDiscovery is the URL of the issuer's metadata; "" when no tokens
 	// are taken.
 	TokenDiscovery() string

@@ -20,6 +20,8 @@ type vector struct {
 
 const vectorNonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
 
+func (*vector) OffersScram() bool { return true }
+
 func (v *vector) TokenDiscovery() string { return "" }
 
 func (v *vector) Scram(context.Context, string, netip.Addr) (*auth.Scram, error) {

@@ -26,7 +26,7 @@ func TestMechanismsAreWired(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := Start(t.Context(), testConfig(t, map[string]string{"client_ca": file, "oidc_issuer": issuer.URL,
-		"oidc_audience": sasltest.Audience, "scram_for_passwords": "true"}), Options{})
+		"oidc_audience": sasltest.Audience, "scram": "all"}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

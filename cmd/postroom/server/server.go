@@ -127,7 +127,7 @@ func (s *Server) unlock(ctx context.Context, o Options) error {
 	}
 	s.ring = secret.NewRing(key, s.cfg.MasterKeyFile, o.MasterKeyEnv)
 	s.admin = admin.New(admin.Config{Store: s.store, Actor: mail.ActorSystem, Key: key,
-		ScramForPasswords: s.cfg.ScramForPasswords})
+		ScramForPasswords: s.cfg.Scram == "all"})
 	return s.setPostmaster(ctx)
 }
 

@@ -30,7 +30,7 @@ func (s *Server) openDelivery(context.Context, Options) (err error) {
 
 // authConfig says who is verified how.
 func (s *Server) authConfig() auth.Config {
-	c := auth.Config{ExemptPeer: exempt(s.cfg, s.gateways), ScramForPasswords: s.cfg.ScramForPasswords}
+	c := auth.Config{ExemptPeer: exempt(s.cfg, s.gateways), WithoutScram: s.cfg.Scram == "off", ScramForPasswords: s.cfg.Scram == "all"}
 	if s.cfg.OIDCIssuer != "" {
 		c.Tokens = oidc.New(oidc.Config{Issuer: s.cfg.OIDCIssuer, Audience: s.cfg.OIDCAudience, Claim: s.cfg.OIDCClaim, Log: s.log})
 	}
