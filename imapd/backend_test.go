@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"postroom/imapd"
 	"postroom/internal/mail"
+	"postroom/internal/sasl/sasltest"
 	"postroom/internal/spool"
 	"postroom/store"
 	"postroom/store/storetest"
@@ -23,6 +25,7 @@ const password = "correct horse"
 type backend struct {
 	store *store.Store
 	spool *spool.Spool
+	room  *sasltest.Room
 
 	mu       sync.Mutex
 	accounts map[string]mail.AccountID
@@ -36,7 +39,7 @@ func newBackend(t testing.TB) *backend {
 		t.Fatal(err)
 	}
 	st := storetest.New(t, func(c *store.Config) { c.Decompress = spool.ReadChunk })
-	return &backend{store: st, spool: sp, accounts: map[string]mail.AccountID{}, ended: map[mail.AccountID]bool{}}
+	return &backend{store: st, spool: sp, room: sasltest.NewRoom(t), accounts: map[string]mail.AccountID{}, ended: map[mail.AccountID]bool{}}
 }
 
 // account makes an account with the test password.
@@ -52,7 +55,7 @@ func (b *backend) account(t testing.TB, address string) mail.AccountID {
 func (b *backend) config() imapd.Config {
 	return imapd.Config{
 		Hostname: "mail.example.test", Store: b.store, Blobs: b.store, Spool: b.spool,
-		Append: b.append, Verify: b.verify, StillValid: b.stillValid,
+		Append: b.append, Auth: verifier{b.room, b}, StillValid: b.stillValid,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch {
 			w := b.store.Watch(a, m)
 			return imapd.Watch{C: w.C, Close: w.Close}
@@ -75,11 +78,21 @@ func (b *backend) append(ctx context.Context, a mail.AccountID, m mail.MailboxID
 	return res.UIDValidity, mail.UIDSetOf(res.UIDs...), err
 }
 
-func (b *backend) verify(_ context.Context, login, pw string, _ netip.Addr) (imapd.Identity, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	id, ok := b.accounts[login]
-	if !ok || pw != password {
+// verifier knows the backend's accounts by their password, without hashing,
+// and else those of a room.
+type verifier struct {
+	*sasltest.Room
+	b *backend
+}
+
+func (v verifier) Password(ctx context.Context, login, pw string, peer netip.Addr) (imapd.Identity, error) {
+	v.b.mu.Lock()
+	defer v.b.mu.Unlock()
+	id, ok := v.b.accounts[login]
+	switch {
+	case !ok && strings.HasPrefix(pw, "pr-"), !ok && pw == sasltest.Password:
+		return v.Room.Password(ctx, login, pw, peer)
+	case !ok || pw != password:
 		return imapd.Identity{}, mail.Errorf(mail.CodeBadCredentials, "wrong address or password")
 	}
 	return imapd.Identity{Account: id, Login: login}, nil

@@ -1,8 +1,11 @@
 package imapd
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+
+	"postroom/internal/sasl"
 )
 
 // feature is something ENABLE switches on, as a bit.
@@ -29,7 +32,7 @@ type capability struct {
 }
 
 // capabilities is THE other table, in the order of the CAPABILITY response.
-var capabilities = []capability{
+var capabilities = withMechanisms([]capability{
 	{name: "IMAP4rev1", rfc: "3501", states: anyState, transcripts: "rev1"},
 	{name: "IMAP4rev2", rfc: "9051", states: anyState, enable: featureRev2, transcripts: "rev2"},
 	{name: "LITERAL+", rfc: "7888", states: anyState, transcripts: "literals"},
@@ -38,8 +41,6 @@ var capabilities = []capability{
 	{name: "ID", rfc: "2971", states: anyState, transcripts: "id"},
 	{name: "STARTTLS", rfc: "9051", states: beforeLog, when: (*session).canStartTLS, transcripts: "tls"},
 	{name: "LOGINDISABLED", rfc: "9051", states: beforeLog, when: func(s *session) bool { return !s.mayLogin() }, transcripts: "tls"},
-	{name: "AUTH=PLAIN", rfc: "4616", states: beforeLog, when: (*session).mayLogin, transcripts: "login"},
-	{name: "AUTH=LOGIN", rfc: "draft-murchison-sasl-login", states: beforeLog, when: (*session).mayLogin, transcripts: "login"},
 	{name: "NAMESPACE", rfc: "2342", states: loggedIn, transcripts: "namespace"},
 	{name: "IDLE", rfc: "2177", states: loggedIn, transcripts: "idle"},
 	{name: "UIDPLUS", rfc: "4315", states: loggedIn, transcripts: "uidplus"},
@@ -60,6 +61,17 @@ var capabilities = []capability{
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},
+})
+
+// withMechanisms puts a row for each SASL mechanism behind LOGINDISABLED.
+func withMechanisms(rows []capability) []capability {
+	at := 1 + slices.IndexFunc(rows, func(c capability) bool { return c.name == "LOGINDISABLED" })
+	var all []capability
+	for _, m := range sasl.Mechanisms() {
+		all = append(all, capability{name: "AUTH=" + m.Name, rfc: m.RFC, states: beforeLog, transcripts: "sasl",
+			when: func(s *session) bool { return s.mayLogin() && m.Offered(s.saslConn(), s.srv.Auth) }})
+	}
+	return slices.Insert(rows, at, all...)
 }
 
 // capabilities gives the atoms that hold now, separated by spaces.
@@ -80,8 +92,8 @@ func (s *session) capabilities() string {
 
 func (s *session) canStartTLS() bool { return s.srv.TLS != nil && !s.tls }
 
-// mayLogin: passwords travel inside TLS only, unless the configuration lets
-// loopback peers off.
+// mayLogin: log-ins are inside TLS only, unless the configuration lets loopback
+// peers off.
 func (s *session) mayLogin() bool {
 	return s.tls || s.srv.AuthWithoutTLS && s.conn.peer.Addr().IsLoopback()
 }

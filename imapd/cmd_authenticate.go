@@ -2,12 +2,12 @@ package imapd
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 
-	gosasl "github.com/emersion/go-sasl"
-
 	"postroom/imapd/wire"
+	"postroom/internal/mail"
 	"postroom/internal/sasl"
 )
 
@@ -37,25 +37,36 @@ func parseAuthenticate(_ *session, d *wire.Decoder) (a authenticateArgs) {
 }
 
 func runAuthenticate(ctx context.Context, s *session, a authenticateArgs) (reply, error) {
-	var user, password string
-	m := sasl.New(a.mechanism, func(u, p string) error {
-		user, password = u, p
-		return nil
+	if !s.mayLogin() {
+		return reply{}, no("PRIVACYREQUIRED", "log-ins are taken over TLS only")
+	}
+	x := sasl.Begin(a.mechanism, s.saslConn(), s.srv.Auth, func(login string, err error) {
+		s.loginFailed(a.mechanism, login, err)
 	})
-	if m == nil {
+	if x == nil {
 		return reply{}, no("CANNOT", "mechanism not supported")
 	}
-	if !s.mayLogin() {
-		return reply{}, no("PRIVACYREQUIRED", "passwords are taken over TLS only")
+	err := s.exchange(ctx, x, a)
+	if err != nil {
+		return reply{}, s.guessed(err)
 	}
-	if err := s.exchange(m, a); err != nil {
-		return reply{}, err
-	}
-	return s.login(ctx, a.mechanism, user, password)
+	return s.enter(a.mechanism, x.Identity()), nil
 }
 
-// exchange runs the challenges of one mechanism.
-func (s *session) exchange(m gosasl.Server, a authenticateArgs) error {
+// saslConn is what SASL may know of the connection.
+func (s *session) saslConn() sasl.Conn {
+	c := sasl.Conn{Peer: s.conn.peer.Addr()}
+	if t, ok := s.conn.stream.(*tls.Conn); ok {
+		state := t.ConnectionState()
+		c.TLS = &state
+	}
+	return c
+}
+
+// exchange runs the challenges of one mechanism. What a mechanism sends along
+// with its success is a last challenge, which the client answers with an empty
+// line (RFC 4422 §4).
+func (s *session) exchange(ctx context.Context, x *sasl.Exchange, a authenticateArgs) error {
 	var response []byte
 	if a.given {
 		initial, err := decodeSASL([]byte(a.initial))
@@ -65,14 +76,14 @@ func (s *session) exchange(m gosasl.Server, a authenticateArgs) error {
 		response = initial
 	}
 	for {
-		challenge, done, err := m.Next(response)
+		challenge, done, err := x.Next(ctx, response)
 		switch {
 		case errors.Is(err, sasl.ErrAuthzid):
-			return no("AUTHORIZATIONFAILED", err.Error())
-		case err != nil:
-			return bad("malformed SASL response")
-		case done:
-			return nil
+			return no("AUTHORIZATIONFAILED", mail.TextOf(err))
+		case errors.Is(err, sasl.ErrMalformed):
+			return bad(mail.TextOf(err))
+		case err != nil || done:
+			return err
 		}
 		if response, err = s.challenge(challenge); err != nil {
 			return err

@@ -21,25 +21,36 @@ func parseLogin(_ *session, d *wire.Decoder) (a loginArgs) {
 
 func runLogin(ctx context.Context, s *session, a loginArgs) (reply, error) {
 	if !s.mayLogin() {
-		return reply{}, no("PRIVACYREQUIRED", "passwords are taken over TLS only")
+		return reply{}, no("PRIVACYREQUIRED", "log-ins are taken over TLS only")
 	}
-	return s.login(ctx, "LOGIN", a.user, a.password)
+	// The check may be slowed by throttling; the time to log in goes on.
+	id, err := s.srv.Auth.Password(ctx, a.user, a.password, s.conn.peer.Addr())
+	if err != nil {
+		s.loginFailed("LOGIN", a.user, err)
+		return reply{}, s.guessed(err)
+	}
+	return s.enter("LOGIN", id), nil
 }
 
-// login checks a name and password and opens the account.
-func (s *session) login(ctx context.Context, mechanism, user, password string) (reply, error) {
-	// The check may be slowed by throttling; the time to log in goes on.
-	id, err := s.srv.Verify(ctx, user, password, s.conn.peer.Addr())
-	if err != nil {
-		if unavailable(err) {
-			return reply{}, err
-		}
-		s.srv.events.LoginFailed(s.who(), mechanism, user, mail.CodeOf(err))
-		if s.failures++; s.failures >= maxLoginFailures {
-			return reply{}, s.bye("", "too many failed log-ins")
-		}
-		return reply{}, err
+// loginFailed logs a refused log-in and counts it, unless it is our failure.
+func (s *session) loginFailed(mechanism, login string, err error) {
+	if unavailable(err) {
+		return
 	}
+	s.srv.events.LoginFailed(s.who(), mechanism, login, mail.CodeOf(err))
+	s.failures++
+}
+
+// guessed gives the reply to a failed log-in, which ends who guesses.
+func (s *session) guessed(err error) error {
+	if s.failures >= maxLoginFailures && !fatal(err) {
+		return s.bye("", "too many failed log-ins")
+	}
+	return err
+}
+
+// enter ends the log-in and begins with the account.
+func (s *session) enter(mechanism string, id Identity) reply {
 	s.identity = id
 	s.srv.events.Login(s.who(), mechanism)
 	s.state = authenticated
@@ -49,5 +60,5 @@ func (s *session) login(ctx context.Context, mechanism, user, password string) (
 	// The account may have changed between check and watch.
 	s.recheck.Store(true)
 	s.conn.wake()
-	return reply{code: "CAPABILITY " + s.capabilities(), text: "logged in"}, nil
+	return reply{code: "CAPABILITY " + s.capabilities(), text: "logged in"}
 }

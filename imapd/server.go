@@ -13,10 +13,11 @@ import (
 	"postroom/imapd/view"
 	"postroom/internal/mail"
 	"postroom/internal/maillog"
+	"postroom/internal/sasl"
 	"postroom/internal/spool"
 )
 
-// Config is what a Server works on. Store, Blobs, Spool, Append, Verify and
+// Config is what a Server works on. Store, Blobs, Spool, Append, Auth and
 // Log must be set.
 type Config struct {
 	Hostname string
@@ -27,8 +28,8 @@ type Config struct {
 	// Append stores the messages in one transaction (RFC 3502) and gives
 	// their UIDs in order.
 	Append func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []AppendMessage) (uidvalidity uint32, uids mail.UIDSet, err error)
-	// Verify checks a log-in; it throttles and takes its time.
-	Verify func(ctx context.Context, login, password string, peer netip.Addr) (Identity, error)
+	// Auth checks log-ins; it throttles and takes its time.
+	Auth sasl.Authenticator
 	// StillValid tells whether a live session may go on; nil: always.
 	StillValid func(context.Context, Identity) error
 	// WatchMailbox and WatchAccount tell of changes; nil: none are told.

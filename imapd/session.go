@@ -33,8 +33,9 @@ const (
 
 const (
 	// Octets of one command, its buffered literals included. RFC 7162 §4 wants
-	// 8192 for a line; long UID sets of real clients need more.
-	limitBeforeLogin = 8 << 10
+	// 8192 for a line; long UID sets of real clients need more, and so does
+	// AUTHENTICATE with a token.
+	limitBeforeLogin = maxSASL + 1<<10
 	limitAfterLogin  = 128 << 10
 	// Errors in a row before the connection is cut: a client that is not
 	// speaking IMAP, or is guessing.

@@ -91,7 +91,7 @@ func (w *wire) capabilities() string {
 		lines = append(lines, "STARTTLS") // RFC 3207
 	}
 	if w.peer.Role == mail.RoleSubmission && w.mayAuth() && !w.peer.Authenticated() {
-		lines = append(lines, "AUTH "+strings.Join(sasl.Mechanisms(), " ")) // RFC 4954
+		lines = append(lines, "AUTH "+strings.Join(sasl.Offered(w.saslConn(), w.srv.auth), " ")) // RFC 4954
 	}
 	lines = append(lines,
 		"ENHANCEDSTATUSCODES", // RFC 2034

@@ -3,9 +3,7 @@ package smtpd
 import (
 	"context"
 	"io"
-	"net/netip"
 
-	"postroom/internal/auth"
 	"postroom/internal/mail"
 )
 
@@ -31,9 +29,4 @@ type Message interface {
 	// Commit returns once the message is durable; only then 250 is said.
 	Commit(ctx context.Context) (mail.Delivered, error)
 	Discard()
-}
-
-// Verifier checks log-ins; auth.Authenticator is one.
-type Verifier interface {
-	Verify(ctx context.Context, login, password string, peer netip.Addr) (auth.Identity, error)
 }

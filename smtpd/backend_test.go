@@ -10,6 +10,7 @@ import (
 
 	"postroom/internal/auth"
 	"postroom/internal/mail"
+	"postroom/internal/sasl"
 )
 
 // recorder is a Backend that keeps what it gets. example.test is its domain,
@@ -149,10 +150,14 @@ func (b *recorder) stillOpen() int {
 
 const secret = "s3cret-password"
 
-// verifier knows alice.
-type verifier struct{}
+// verifier knows alice and her password, without hashing.
+type verifier struct{ sasl.Authenticator }
 
-func (verifier) Verify(_ context.Context, login, password string, _ netip.Addr) (auth.Identity, error) {
+func (verifier) OffersScram() bool { return true }
+
+func (verifier) TokenDiscovery() string { return "" }
+
+func (verifier) Password(_ context.Context, login, password string, _ netip.Addr) (auth.Identity, error) {
 	switch {
 	case login == "busy@example.test":
 		return auth.Identity{}, mail.Errorf(mail.CodeThrottled, "too many failed log-ins")

@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -207,7 +208,9 @@ func (w *wire) auth(arg string) {
 		w.say(replyNestedMail)
 	case !w.mayAuth():
 		w.refuse("AUTH", replyAuthNeedsTLS)
-	case sasl.New(strings.ToUpper(mech), nil) == nil:
+	case w.tooManyFailures(): // those of exchanges that the client broke off
+		w.fail("AUTH", replyAuthFailures)
+	case !slices.Contains(sasl.Offered(w.saslConn(), w.srv.auth), strings.ToUpper(mech)):
 		w.refuse("AUTH", replyMechanism)
 	case given && err != nil:
 		w.refuse("AUTH", replyBase64)

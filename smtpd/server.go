@@ -17,6 +17,7 @@ import (
 	"postroom/internal/listen"
 	"postroom/internal/mail"
 	"postroom/internal/maillog"
+	"postroom/internal/sasl"
 )
 
 // Config says how a Server behaves. Hostname is needed; the rest has defaults.
@@ -49,14 +50,14 @@ type Config struct {
 
 // Server serves one role on any number of listeners.
 type Server struct {
-	cfg      Config
-	backend  Backend
-	verifier Verifier
-	log      *maillog.Log
-	gate     *listen.Gate
-	smtp     *smtp.Server
-	queue    *queue
-	sleep    func(context.Context, time.Duration)
+	cfg     Config
+	backend Backend
+	auth    sasl.Authenticator
+	log     *maillog.Log
+	gate    *listen.Gate
+	smtp    *smtp.Server
+	queue   *queue
+	sleep   func(context.Context, time.Duration)
 
 	base       context.Context // of every call to the Backend
 	cancel     context.CancelFunc
@@ -71,8 +72,8 @@ type Server struct {
 	idle      chan struct{} // closed when stopping and open is 0
 }
 
-// New makes a Server; Serve starts it. v may be nil for the MX role.
-func New(cfg Config, b Backend, v Verifier, log *slog.Logger) *Server {
+// New makes a Server; Serve starts it. a may be nil for the MX role.
+func New(cfg Config, b Backend, a sasl.Authenticator, log *slog.Logger) *Server {
 	cfg.Limits = cfg.Limits.withDefaults()
 	if cfg.MaxMessageSize == 0 {
 		cfg.MaxMessageSize = 50 << 20
@@ -80,7 +81,7 @@ func New(cfg Config, b Backend, v Verifier, log *slog.Logger) *Server {
 	if cfg.Postmaster.IsNull() {
 		cfg.Postmaster = mail.Address{Local: "postmaster", Domain: strings.ToLower(cfg.Hostname)}
 	}
-	s := &Server{cfg: cfg, backend: b, verifier: v, log: maillog.New(log, "smtp"), sleep: pause, queue: newQueue(),
+	s := &Server{cfg: cfg, backend: b, auth: a, log: maillog.New(log, "smtp"), sleep: pause, queue: newQueue(),
 		listeners: map[*listen.Listener]struct{}{}, wires: map[*wire]struct{}{}, idle: make(chan struct{})}
 	s.gate = listen.NewGate(cfg.Limits.Connections, cfg.Limits.ConnectionsPerClient, s.unlimited)
 	s.base, s.cancel = context.WithCancel(context.Background())

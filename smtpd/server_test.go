@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"postroom/internal/mail"
+	"postroom/internal/sasl"
 	"postroom/internal/tlsconf"
 )
 
@@ -71,6 +72,11 @@ type running struct {
 
 func start(t testing.TB, cfg Config, implicitTLS bool) *running {
 	t.Helper()
+	return startWith(t, cfg, implicitTLS, verifier{})
+}
+
+func startWith(t testing.TB, cfg Config, implicitTLS bool, a sasl.Authenticator) *running {
+	t.Helper()
 	if cfg.Hostname == "" {
 		cfg.Hostname = "mx.example.test"
 	}
@@ -84,7 +90,7 @@ func start(t testing.TB, cfg Config, implicitTLS bool) *running {
 		cfg.Limits.ErrorDelay = time.Millisecond
 	}
 	r := &running{t: t, backend: &recorder{}, logs: &logBuffer{}}
-	r.Server = New(cfg, r.backend, verifier{}, slog.New(slog.NewTextHandler(r.logs, nil)))
+	r.Server = New(cfg, r.backend, a, slog.New(slog.NewTextHandler(r.logs, nil)))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -8,13 +8,11 @@ import (
 	"log/slog"
 	"sync"
 
-	gosasl "github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"postroom/internal/auth"
 	"postroom/internal/mail"
 	"postroom/internal/maillog"
-	"postroom/internal/sasl"
 )
 
 // session is go-smtp's view of us: one per EHLO'd connection.
@@ -221,61 +219,5 @@ func (s *session) Reset() {
 // Logout ends the session.
 func (s *session) Logout() error {
 	s.Reset()
-	return nil
-}
-
-// AuthMechanisms is asked for go-smtp's own EHLO list, which the wire replaces.
-func (s *session) AuthMechanisms() []string { return nil }
-
-// Auth begins an exchange; wire.auth has checked that it may.
-func (s *session) Auth(mech string) (gosasl.Server, error) {
-	x := &exchange{s: s, mech: mech}
-	x.Server = sasl.New(mech, x.verify)
-	return x, nil
-}
-
-// exchange is one AUTH.
-type exchange struct {
-	gosasl.Server
-	s     *session
-	mech  string
-	login string
-}
-
-// Next turns every error into a reply and counts it.
-func (x *exchange) Next(response []byte) ([]byte, bool, error) {
-	challenge, done, err := x.Server.Next(response)
-	if err == nil {
-		return challenge, done, nil
-	}
-	w := x.s.w
-	switch {
-	case errors.Is(err, sasl.ErrAuthzid):
-		err = mail.Errorf(mail.CodeBadCredentials, "authentication failed")
-	case errors.Is(err, sasl.ErrMalformed), errors.Is(err, gosasl.ErrUnexpectedClientResponse):
-		err = mail.Errorf(mail.CodeInvalid, "malformed authentication response")
-	}
-	w.srv.log.LoginFailed(maillog.Session(w.peer), x.mech, x.login, mail.CodeOf(err))
-	if mail.Is(err, mail.CodeUnavailable) {
-		return nil, false, replyToAuth(err)
-	}
-	if w.counts.authFailures++; w.counts.authFailures >= w.srv.cfg.Limits.AuthFailures {
-		return nil, false, replyAuthFailures
-	}
-	return nil, false, replyToAuth(err)
-}
-
-func (x *exchange) verify(login, password string) error {
-	w := x.s.w
-	x.login = login
-	ctx, cancel := w.callContext()
-	defer cancel()
-	id, err := w.srv.verifier.Verify(ctx, login, password, w.peer.Peer.Addr())
-	if err != nil {
-		return err
-	}
-	x.s.identity = id
-	w.peer.Account, w.peer.Credential, w.peer.Login = id.Account, id.Credential, id.Login
-	w.srv.log.Login(maillog.Session(w.peer), x.mech)
 	return nil
 }

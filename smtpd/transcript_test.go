@@ -9,11 +9,14 @@ import (
 	"testing"
 
 	"postroom/internal/mail"
+	"postroom/internal/sasl"
+	"postroom/internal/sasl/sasltest"
 )
 
 // A transcript in testdata is run line by line against a real listener:
 //
-//	O: role=submission tls=implicit size=100   options of the server
+//	O: role=submission tls=implicit size=100   options of the server; with
+//	   room its log-ins are those of a sasltest.Room
 //	C: text          sent with CRLF
 //	R: "quoted"      sent as it is
 //	S: prefix        the next reply line begins so
@@ -46,6 +49,7 @@ type transcript struct {
 	server   *running
 	c        *client
 	implicit bool
+	room     bool
 	seen     int // messages checked
 }
 
@@ -57,7 +61,7 @@ func runTranscript(t *testing.T, lines []string) {
 			x.options(&cfg, o)
 		}
 	}
-	x.server = start(t, cfg, x.implicit)
+	x.server = startWith(t, cfg, x.implicit, x.authenticator())
 	x.connect()
 	for n, l := range lines {
 		op, arg, _ := strings.Cut(l, ":")
@@ -72,6 +76,13 @@ func runTranscript(t *testing.T, lines []string) {
 	if all := x.server.backend.all(); len(all) != x.seen {
 		t.Errorf("%d messages were accepted, %d expected; the last: %+v", len(all), x.seen, all[len(all)-1])
 	}
+}
+
+func (x *transcript) authenticator() sasl.Authenticator {
+	if x.room {
+		return sasltest.NewRoom(x.t)
+	}
+	return verifier{}
 }
 
 func (x *transcript) options(c *Config, s string) {
@@ -103,6 +114,8 @@ func (x *transcript) options(c *Config, s string) {
 			c.Limits.Header = n
 		case "authwithouttls":
 			c.AuthWithoutTLS = true
+		case "room":
+			x.room = true
 		case "literals":
 			c.AddressLiterals = true
 		default:

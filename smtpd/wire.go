@@ -25,7 +25,8 @@ import (
 type wire struct {
 	srv    *Server
 	conn   *listen.Conn
-	tr     net.Conn // conn, or the TLS upon it
+	tr     net.Conn             // conn, or the TLS upon it
+	tls    *tls.ConnectionState // nil without TLS
 	in     *bufio.Reader
 	out    []byte // replies held until we wait for the client
 	forged []byte // what go-smtp reads next
@@ -72,6 +73,7 @@ func newWire(s *Server, conn *listen.Conn, tr net.Conn, c *counts) *wire {
 	w.peer = &mail.Session{Role: s.cfg.Role, Peer: conn.Client(), Local: conn.Local()}
 	if t, ok := tr.(*tls.Conn); ok {
 		state := t.ConnectionState()
+		w.tls = &state
 		w.peer.TLSVersion = tls.VersionName(state.Version)
 		w.peer.TLSCipher = tls.CipherSuiteName(state.CipherSuite)
 	}

@@ -40,7 +40,7 @@ func (s *Store) CreateAccount(ctx context.Context, actor mail.Actor, n mail.NewA
 			return err
 		}
 		if n.PasswordHash != "" {
-			if err := s.insertPassword(ctx, tx, a.ID, n.PasswordHash); err != nil {
+			if err := s.insertPassword(ctx, tx, a.ID, n.PasswordHash, n.PasswordScram); err != nil {
 				return err
 			}
 		}

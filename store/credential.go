@@ -83,25 +83,25 @@ func (s *Store) AccountState(ctx context.Context, acct mail.AccountID) (mail.Acc
 	return st, dbError(err)
 }
 
-// SetPassword replaces the chosen password (argon2id PHC string) and ends the
-// sessions that logged in with the old one.
-func (s *Store) SetPassword(ctx context.Context, actor mail.Actor, acct mail.AccountID, hash string) error {
+// SetPassword replaces the chosen password (argon2id PHC string, and its SCRAM
+// keys or "") and ends the sessions that logged in with the old one.
+func (s *Store) SetPassword(ctx context.Context, actor mail.Actor, acct mail.AccountID, hash, scram string) error {
 	return s.changeAccount(ctx, acct, func(tx pgx.Tx, now mail.AccountRecord) error {
 		_, err := tx.Exec(ctx, `UPDATE credentials SET revoked_at = now()
 			WHERE account_id = $1 AND kind = 'password' AND revoked_at IS NULL`, acct)
 		if err != nil {
 			return err
 		}
-		if err := s.insertPassword(ctx, tx, acct, hash); err != nil {
+		if err := s.insertPassword(ctx, tx, acct, hash, scram); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, actor, "credential.password", now.Address.String(), nil)
 	})
 }
 
-func (s *Store) insertPassword(ctx context.Context, tx pgx.Tx, acct mail.AccountID, hash string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO credentials (id, account_id, kind, hash) VALUES ($1, $2, 'password', $3)`,
-		s.NewID(), acct, hash)
+func (s *Store) insertPassword(ctx context.Context, tx pgx.Tx, acct mail.AccountID, hash, scram string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO credentials (id, account_id, kind, hash, scram)
+		VALUES ($1, $2, 'password', $3, nullif($4, ''))`, s.NewID(), acct, hash, scram)
 	return err
 }
 

@@ -339,10 +339,10 @@ func TestCredentials(t *testing.T) {
 
 	before, err := s.AccountState(ctx, id)
 	must(t, err)
-	must(t, s.SetPassword(ctx, tester, id, "new hash"))
+	must(t, s.SetPassword(ctx, tester, id, "new hash", "new keys"))
 	st, err := s.AccountState(ctx, id)
 	must(t, err)
-	if st.ChangeSeq <= before.ChangeSeq || st.Allows(old) || !st.Allows(app.ID) {
+	if st.ChangeSeq <= before.ChangeSeq || st.Allows(old) || !st.Allows(app.ID) || !st.Allows(0) {
 		t.Errorf("after a new password: %+v", st)
 	}
 	must(t, s.RevokeCredential(ctx, tester, id, app.ID))
@@ -355,7 +355,7 @@ func TestCredentials(t *testing.T) {
 	must(t, s.DisableAccount(ctx, tester, id))
 	_, cs, err = s.LoginCredentials(ctx, addr(t, "alice@example.test"))
 	must(t, err)
-	if st, _ := s.AccountState(ctx, id); st.Allows(cs[0].ID) {
+	if st, _ := s.AccountState(ctx, id); st.Allows(cs[0].ID) || st.Allows(0) {
 		t.Error("sessions of a disabled account may go on")
 	}
 	must(t, s.EnableAccount(ctx, tester, id))
@@ -374,7 +374,7 @@ func TestChangeWakesSessions(t *testing.T) {
 	w := s.WatchAccount(id)
 	defer w.Close()
 	for name, change := range map[string]func() error{
-		"password": func() error { return s.SetPassword(ctx, tester, id, "x") },
+		"password": func() error { return s.SetPassword(ctx, tester, id, "x", "") },
 		"disable":  func() error { return s.DisableAccount(ctx, tester, id) },
 		"enable":   func() error { return s.EnableAccount(ctx, tester, id) },
 		"quota":    func() error { return s.SetQuota(ctx, tester, id, 5) },
@@ -384,6 +384,28 @@ func TestChangeWakesSessions(t *testing.T) {
 		case <-w.C:
 		case <-ctx.Done():
 			t.Fatalf("%s: no wake", name)
+		}
+	}
+}
+
+// Nodes that ask for the secret together get the same one, and so do later ones.
+func TestScramSecret(t *testing.T) {
+	s := storetest.New(t)
+	const nodes = 8
+	got := make(chan string, nodes)
+	for range nodes {
+		go func() {
+			secret, err := s.ScramSecret(context.Background())
+			if err != nil {
+				t.Error(err)
+			}
+			got <- string(secret)
+		}()
+	}
+	first := <-got
+	for range nodes - 1 {
+		if next := <-got; next != first || len(next) != 32 {
+			t.Errorf("secrets differ: %x, %x", first, next)
 		}
 	}
 }

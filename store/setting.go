@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 
@@ -13,6 +14,32 @@ import (
 // SettingPostmaster holds, as a JSON string, the address that gets the mail of
 // postmaster@ and abuse@ where nobody else does.
 const SettingPostmaster = "postmaster"
+
+// settingScram holds the secret of ScramSecret.
+const settingScram = "scram_secret"
+
+// ScramSecret gives 32 random octets, made on first use and then the same for
+// every node and for as long as the database lives: SCRAM's salts come of
+// them (auth.Factors).
+func (s *Store) ScramSecret(ctx context.Context) ([]byte, error) {
+	var secret []byte
+	if ok, err := s.Setting(ctx, settingScram, &secret); ok || err != nil {
+		return secret, err
+	}
+	made := make([]byte, 32)
+	_, _ = rand.Read(made)
+	value, err := json.Marshal(made)
+	if err != nil {
+		return nil, err
+	}
+	// Another node may be first; then its secret counts.
+	if _, err := s.pool.Exec(ctx, `INSERT INTO settings (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO NOTHING`, settingScram, value); err != nil {
+		return nil, dbError(err)
+	}
+	_, err = s.Setting(ctx, settingScram, &secret)
+	return secret, err
+}
 
 // Setting reads one setting into value; false when it was never set.
 func (s *Store) Setting(ctx context.Context, name string, value any) (bool, error) {

@@ -134,7 +134,7 @@ func (e *env) admin() (*admin.Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return admin.New(admin.Config{Store: s, Actor: e.actor()}), nil
+	return admin.New(admin.Config{Store: s, Actor: e.actor(), ScramForPasswords: e.cfg.Scram == "all"}), nil
 }
 
 // adminWithKey gives those that seal or open secrets too. On a database that
@@ -148,7 +148,7 @@ func (e *env) adminWithKey() (*admin.Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return admin.New(admin.Config{Store: s, Actor: e.actor(), Key: key}), nil
+	return admin.New(admin.Config{Store: s, Actor: e.actor(), Key: key, ScramForPasswords: e.cfg.Scram == "all"}), nil
 }
 
 func (e *env) masterKeyEnv() string { return server.MasterKeyEnv(e.environ) }

@@ -66,6 +66,11 @@ func (a *Admin) CreateAccount(ctx context.Context, args AccountArgs) (Account, e
 	if err != nil {
 		return Account{}, err
 	}
+	if n.PasswordHash != "" {
+		if n.PasswordScram, err = a.scram(ctx, n.Address, password, nil); err != nil {
+			return Account{}, err
+		}
+	}
 	made, err := a.Store.CreateAccount(ctx, a.Actor, n)
 	if err != nil {
 		return Account{}, err

@@ -25,6 +25,9 @@ type Config struct {
 	// HashPassword makes the argon2id hash of a chosen password; nil means
 	// auth.HashPassword.
 	HashPassword func(password string) (string, error)
+	// ScramForPasswords keeps SCRAM keys of chosen passwords too. They cost a
+	// guesser of a stolen database far less than argon2id.
+	ScramForPasswords bool
 	// Now and Rand are for tests; nil means the clock and crypto/rand.
 	Now  func() time.Time
 	Rand io.Reader

@@ -25,6 +25,19 @@ func (a *Admin) hash(password string) (string, error) {
 	return a.HashPassword(password)
 }
 
+// scram gives the SCRAM keys of a chosen password, "" when none are kept. have
+// are the account's credentials.
+func (a *Admin) scram(ctx context.Context, primary mail.Address, password string, have []mail.CredentialRecord) (string, error) {
+	if !a.ScramForPasswords {
+		return "", nil
+	}
+	secret, err := a.Store.ScramSecret(ctx)
+	if err != nil {
+		return "", err
+	}
+	return auth.ScramKeys(password, auth.NewFactors(secret, primary, have)), nil
+}
+
 // passwordLetters leaves out what looks alike.
 const passwordLetters = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -55,7 +68,15 @@ func (a *Admin) SetPassword(ctx context.Context, addr, password string) (Account
 		if err != nil {
 			return err
 		}
-		return a.Store.SetPassword(ctx, a.Actor, id, hash)
+		primary, have, err := a.credentials(ctx, id)
+		if err != nil {
+			return err
+		}
+		scram, err := a.scram(ctx, primary, password, have)
+		if err != nil {
+			return err
+		}
+		return a.Store.SetPassword(ctx, a.Actor, id, hash, scram)
 	})
 }
 
@@ -94,8 +115,16 @@ func (a *Admin) CreateAppPassword(ctx context.Context, addr, label string) (AppP
 	if label, err = displayName(label); err != nil {
 		return AppPassword{}, err
 	}
+	primary, have, err := a.credentials(ctx, id)
+	if err != nil {
+		return AppPassword{}, err
+	}
+	secret, err := a.Store.ScramSecret(ctx)
+	if err != nil {
+		return AppPassword{}, err
+	}
 	for try := 0; ; try++ {
-		password, prefix, hash, scram := auth.NewAppPassword()
+		password, prefix, hash, scram := auth.NewAppPassword(auth.NewFactors(secret, primary, have))
 		c, err := a.Store.AddAppPassword(ctx, a.Actor,
 			mail.CredentialRecord{Account: id, Label: label, Prefix: prefix, Hash: hash, Scram: scram})
 		if mail.Is(err, mail.CodeExists) && try < 3 { // the prefix has 40 bits
@@ -108,6 +137,16 @@ func (a *Admin) CreateAppPassword(ctx context.Context, addr, label string) (AppP
 		out.Password = password
 		return out, nil
 	}
+}
+
+// credentials gives an account's primary address and valid credentials.
+func (a *Admin) credentials(ctx context.Context, id mail.AccountID) (mail.Address, []mail.CredentialRecord, error) {
+	l, err := a.Store.AccountListing(ctx, id)
+	if err != nil {
+		return mail.Address{}, nil, err
+	}
+	have, err := a.Store.Credentials(ctx, id)
+	return l.Address, have, err
 }
 
 // AppPasswords lists the valid app passwords of an account, oldest first.

@@ -43,9 +43,10 @@ type AccountStore interface {
 	UndeleteAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error
 	AddAddress(ctx context.Context, actor mail.Actor, acct mail.AccountID, a mail.Address) error
 	RemoveAddress(ctx context.Context, actor mail.Actor, acct mail.AccountID, a mail.Address) error
-	SetPassword(ctx context.Context, actor mail.Actor, acct mail.AccountID, hash string) error
+	SetPassword(ctx context.Context, actor mail.Actor, acct mail.AccountID, hash, scram string) error
 	AddAppPassword(ctx context.Context, actor mail.Actor, c mail.CredentialRecord) (mail.CredentialRecord, error)
 	Credentials(ctx context.Context, acct mail.AccountID) ([]mail.CredentialRecord, error)
+	ScramSecret(ctx context.Context) ([]byte, error)
 	RevokeCredential(ctx context.Context, actor mail.Actor, acct mail.AccountID, id mail.CredentialID) error
 }
 

@@ -1,14 +1,10 @@
 package auth
 
 import (
-	"crypto/hmac"
-	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"strings"
 )
 
@@ -22,16 +18,13 @@ const (
 	appDigits    = "0123456789abcdefghjkmnpqrstvwxyz"
 )
 
-// scramIterations is the least that RFC 7677 §4 allows: more would defend
-// only passwords that people choose.
-const scramIterations = 4096
-
-// NewAppPassword makes an app password. shown is what its owner sees, once;
-// prefix, hash and scram are what the store keeps (mail.CredentialRecord).
-func NewAppPassword() (shown, prefix, hash, scram string) {
+// NewAppPassword makes an app password of an account whose SCRAM keys have
+// these factors. shown is what its owner sees, once; prefix, hash and scram
+// are what the store keeps (mail.CredentialRecord).
+func NewAppPassword(f Factors) (shown, prefix, hash, scram string) {
 	prefix = digits(appPrefixLen)
 	shown = appStart + prefix + "-" + digits(appSecretLen)
-	return shown, prefix, hashApp(shown), scramKeys(shown)
+	return shown, prefix, hashApp(shown), ScramKeys(shown, f)
 }
 
 // digits gives n random Base32 digits.
@@ -76,24 +69,4 @@ func hashApp(password string) string {
 
 func checkApp(hash, password string) bool {
 	return subtle.ConstantTimeCompare([]byte(hash), []byte(hashApp(password))) == 1
-}
-
-// scramKeys gives the SCRAM-SHA-256 keys of RFC 5802 §3 as
-// 'iterations:salt:StoredKey:ServerKey', the last three in Base64.
-func scramKeys(password string) string {
-	salt := make([]byte, 16)
-	rand.Read(salt)
-	salted, err := pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
-	if err != nil { // only where FIPS mode forbids the lengths, which are right
-		return ""
-	}
-	stored := sha256.Sum256(mac(salted, "Client Key"))
-	b64 := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("%d:%s:%s:%s", scramIterations, b64(salt), b64(stored[:]), b64(mac(salted, "Server Key")))
-}
-
-func mac(key []byte, text string) []byte {
-	m := hmac.New(sha256.New, key)
-	m.Write([]byte(text))
-	return m.Sum(nil)
 }

@@ -26,14 +26,17 @@ type Directory interface {
 	LoginCredentials(ctx context.Context, a mail.Address) (mail.AccountRecord, []mail.CredentialRecord, error)
 	// TouchCredential notes that the credential was used now.
 	TouchCredential(ctx context.Context, id mail.CredentialID) error
+	// ScramSecret gives the 32 octets that Factors are derived from: the same
+	// on every node, for as long as the database lives.
+	ScramSecret(ctx context.Context) ([]byte, error)
 }
 
 // Identity is who logged in.
 type Identity struct {
 	Account    mail.AccountID
-	Credential mail.CredentialID
-	Login      string // the address given, normalised
-	ChangeSeq  int64  // of the account: a greater one means that rights must be reread
+	Credential mail.CredentialID // 0: by a token or a certificate, which are kept elsewhere
+	Login      string            // the address given, normalised
+	ChangeSeq  int64             // of the account: a greater one means that rights must be reread
 }
 
 // Config has a useful zero value.
@@ -44,6 +47,14 @@ type Config struct {
 	ExemptPeer func(netip.Addr) bool
 	// Hashes runs at most so many argon2id at once, 19 MiB each; 0: one per CPU.
 	Hashes int
+	// WithoutScram keeps SCRAM from being offered: a program that picks it by
+	// itself fails with a password that has no keys.
+	WithoutScram bool
+	// ScramForPasswords lets SCRAM use the keys of chosen passwords too, not
+	// only those of app passwords.
+	ScramForPasswords bool
+	// Tokens verifies bearer tokens; nil: none are taken.
+	Tokens TokenVerifier
 	// CacheFor keeps verified passwords; 0: 10 minutes.
 	CacheFor time.Duration
 	Now      func() time.Time                           // time.Now when nil
@@ -57,14 +68,18 @@ const touchEvery = time.Hour
 
 // Authenticator verifies log-ins. It is safe for concurrent use.
 type Authenticator struct {
-	directory Directory
-	log       *slog.Logger
-	throttle  *throttle
-	cache     *cache
-	hashes    *semaphore.Weighted
-	verify    func(phc, password string) (bool, error)
-	dummy     string // PHC hash that unknown users are measured against
-	now       func() time.Time
+	directory    Directory
+	log          *slog.Logger
+	throttle     *throttle
+	cache        *cache
+	hashes       *semaphore.Weighted
+	verify       func(phc, password string) (bool, error)
+	dummy        string // PHC hash that unknown users are measured against
+	now          func() time.Time
+	tokens       TokenVerifier
+	withoutScram bool
+	forChosen    bool   // SCRAM with chosen passwords
+	secret       secret // of the factors
 }
 
 // New makes an Authenticator.
@@ -83,6 +98,7 @@ func New(c Config, d Directory, log *slog.Logger) *Authenticator {
 	}
 	return &Authenticator{
 		directory: d, log: log, throttle: newThrottle(c), now: c.Now,
+		tokens: c.Tokens, withoutScram: c.WithoutScram, forChosen: c.ScramForPasswords,
 		cache:  newCache(cacheSize, c.CacheFor, c.Now),
 		hashes: semaphore.NewWeighted(int64(c.Hashes)),
 		verify: checkPHC,
@@ -92,136 +108,74 @@ func New(c Config, d Directory, log *slog.Logger) *Authenticator {
 
 var errBad = mail.Errorf(mail.CodeBadCredentials, "authentication failed")
 
-// Verify checks a login (an address) and password that came from peer. Errors
-// are *mail.Error: CodeBadCredentials for any wrong part, CodeThrottled when
-// there were too many wrong tries, CodeAccountDisabled only to who knows the
-// password, CodeUnavailable when the directory or ctx is gone.
-func (a *Authenticator) Verify(ctx context.Context, login, password string, peer netip.Addr) (Identity, error) {
-	addr, addrErr := address.Parse(login)
-	k := newTry(peer, loginKey(addr))
-	ok, err := a.throttle.wait(ctx, k, peer)
-	if err != nil {
-		return Identity{}, mail.Wrap(mail.CodeUnavailable, err, "temporary authentication failure")
-	}
-	if !ok {
-		return Identity{}, mail.Errorf(mail.CodeThrottled, "too many failed log-ins, try again later")
-	}
-	acct, creds, err := a.lookUp(ctx, addr, addrErr)
-	if err != nil {
-		return Identity{}, err
-	}
-	password, err = prepare(password)
-	if err != nil {
-		a.throttle.fail(k, peer)
-		return Identity{}, errBad
-	}
-	cred, repeated, err := a.check(ctx, loginKey(addr), password, acct, creds)
-	if err != nil {
-		return Identity{}, err
-	}
-	if cred == nil {
-		if !repeated {
-			a.throttle.fail(k, peer)
-		}
-		return Identity{}, errBad
-	}
-	a.throttle.succeed(k)
-	if acct.Disabled {
-		return Identity{}, mail.Errorf(mail.CodeAccountDisabled, "account disabled")
-	}
-	a.touch(ctx, *cred)
-	return Identity{Account: acct.ID, Credential: cred.ID, Login: addr.String(), ChangeSeq: acct.ChangeSeq}, nil
+// attempt is one log-in under way.
+type attempt struct {
+	try
+	from netip.Addr
+	addr mail.Address // zero when the login is none
+	err  error        // of reading it
+}
+
+func newAttempt(login string, peer netip.Addr) attempt {
+	addr, err := address.Parse(login)
+	return attempt{try: newTry(peer, loginKey(addr)), from: peer, addr: addr, err: err}
 }
 
 func loginKey(a mail.Address) string { return address.Key(a.Local) + "@" + a.Domain }
 
+// hold keeps the attempt back for as long as earlier failures ask for.
+func (a *Authenticator) hold(ctx context.Context, t attempt) error {
+	ok, err := a.throttle.wait(ctx, t.try, t.from)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !ok {
+		return mail.Errorf(mail.CodeThrottled, "too many failed log-ins, try again later")
+	}
+	return nil
+}
+
+func unavailable(err error) error {
+	return mail.Wrap(mail.CodeUnavailable, err, "temporary authentication failure")
+}
+
+// bad counts a guess and gives the answer to it.
+func (a *Authenticator) bad(t attempt) error {
+	a.throttle.fail(t.try, t.from)
+	return errBad
+}
+
+// admit ends an attempt that proved who it is; cred is nil when the proof is
+// not one of the account's credentials.
+func (a *Authenticator) admit(ctx context.Context, t attempt, acct mail.AccountRecord, cred *mail.CredentialRecord) (Identity, error) {
+	a.throttle.succeed(t.try)
+	if acct.Disabled {
+		return Identity{}, mail.Errorf(mail.CodeAccountDisabled, "account disabled")
+	}
+	id := Identity{Account: acct.ID, Login: t.addr.String(), ChangeSeq: acct.ChangeSeq}
+	if cred != nil {
+		a.touch(ctx, *cred)
+		id.Credential = cred.ID
+	}
+	return id, nil
+}
+
 // lookUp gives the account and its credentials; none when there is no such
 // account, which the caller must not be able to tell from a wrong password.
-func (a *Authenticator) lookUp(ctx context.Context, addr mail.Address, addrErr error) (mail.AccountRecord, []mail.CredentialRecord, error) {
-	if addrErr != nil {
+func (a *Authenticator) lookUp(ctx context.Context, t attempt) (mail.AccountRecord, []mail.CredentialRecord, error) {
+	if t.err != nil {
 		return mail.AccountRecord{}, nil, nil
 	}
-	acct, creds, err := a.directory.LoginCredentials(ctx, addr)
+	acct, creds, err := a.directory.LoginCredentials(ctx, t.addr)
 	switch {
 	case mail.Is(err, mail.CodeNotFound):
 		return mail.AccountRecord{}, nil, nil
 	case err != nil:
-		return acct, nil, mail.Wrap(mail.CodeUnavailable, err, "temporary authentication failure")
+		return acct, nil, unavailable(err)
 	case acct.Deleted:
 		return mail.AccountRecord{}, nil, nil
 	}
 	return acct, creds, nil
-}
-
-// check finds the credential that the password belongs to, nil when none.
-// repeated tells that the same wrong password was seen before.
-func (a *Authenticator) check(ctx context.Context, login, password string, acct mail.AccountRecord, creds []mail.CredentialRecord) (cred *mail.CredentialRecord, repeated bool, err error) {
-	d := a.cache.digest(login, password)
-	if o, ok := a.cache.get(d, acct.ChangeSeq); ok {
-		if o.credential == 0 {
-			return nil, true, nil
-		}
-		if c := find(creds, func(c mail.CredentialRecord) bool { return c.ID == o.credential }); c != nil {
-			return c, false, nil
-		}
-	}
-	if prefix, ok := appPrefix(password); ok {
-		cred = findApp(creds, prefix, password)
-	} else if cred, err = a.hash(ctx, password, creds); err != nil {
-		return nil, false, err
-	}
-	var id mail.CredentialID
-	if cred != nil {
-		id = cred.ID
-	}
-	a.cache.put(d, id, acct.ChangeSeq)
-	return cred, false, nil
-}
-
-// hash runs one argon2id, be there a chosen password or not.
-func (a *Authenticator) hash(ctx context.Context, password string, creds []mail.CredentialRecord) (*mail.CredentialRecord, error) {
-	if err := a.hashes.Acquire(ctx, 1); err != nil {
-		return nil, mail.Wrap(mail.CodeUnavailable, err, "temporary authentication failure")
-	}
-	defer a.hashes.Release(1)
-	cred := find(creds, func(c mail.CredentialRecord) bool { return c.Kind == mail.CredentialPassword })
-	phc := a.dummy
-	if cred != nil {
-		phc = cred.Hash
-	}
-	ok, err := a.verify(phc, password)
-	if err != nil {
-		a.log.Error("stored password cannot be checked", "credential", int64(cred.ID), "error", err)
-	}
-	if !ok {
-		return nil, nil
-	}
-	return cred, nil
-}
-
-// findApp compares against a hash in every case, so that a prefix that does
-// not exist costs as much as one that does.
-func findApp(creds []mail.CredentialRecord, prefix, password string) *mail.CredentialRecord {
-	cred := find(creds, func(c mail.CredentialRecord) bool {
-		return c.Kind == mail.CredentialApp && c.Prefix == prefix
-	})
-	var hash string
-	if cred != nil {
-		hash = cred.Hash
-	}
-	if !checkApp(hash, password) {
-		return nil
-	}
-	return cred
-}
-
-func find(creds []mail.CredentialRecord, is func(mail.CredentialRecord) bool) *mail.CredentialRecord {
-	for i := range creds {
-		if is(creds[i]) {
-			return &creds[i]
-		}
-	}
-	return nil
 }
 
 // touch notes the use; a log-in does not fail for it.

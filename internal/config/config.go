@@ -19,6 +19,13 @@ type Config struct {
 	Listen        Listen
 	TLSCert       string // PEM files; "" : self-signed
 	TLSKey        string
+	ClientCA      string // PEM file; "" : client certificates are not asked for
+
+	Scram        string // off, app-passwords, all: with which passwords it works
+	OIDCIssuer   string // "" : no bearer tokens
+	OIDCAudience string
+	OIDCClaim    string
+
 	ProxyNetworks []netip.Prefix // peers whose PROXY protocol header is believed
 	Postmaster    string         // gets postmaster@ and abuse@ where no account has them
 

@@ -63,6 +63,8 @@ func TestRefusals(t *testing.T) {
 		"choice":           {"log_level = \"loud\"", "one of debug", "log_level"},
 		"port":             {"listen.smtp = [\"25\"]", "address:port", "MX"},
 		"half a pair":      {"tls_cert = \"/x\"", "belong together", "set both"},
+		"issuer":           {"oidc_issuer = \"http://login.test\"", "the issuer's URL", "issuer of bearer tokens"},
+		"no audience":      {"oidc_issuer = \"https://login.test\"", "needs oidc_audience", "client id"},
 		"role":             {"roles = [\"smtp\", \"pop\"]", "\"pop\" is none of", "roles"},
 		"database":         {"database_url = \"mysql://u:secret@h/d\"", "postgres://", "PostgreSQL 15"},
 	} {

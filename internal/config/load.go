@@ -196,6 +196,11 @@ func (c *Config) finish() error {
 		e.Hint = "set both, or none for a self-signed certificate"
 		return e
 	}
+	if c.OIDCIssuer != "" && (c.OIDCAudience == "" || c.OIDCClaim == "") {
+		e := mail.Errorf(mail.CodeInvalid, "oidc_issuer needs oidc_audience and oidc_claim")
+		e.Hint = "set oidc_audience to the client id that the issuer gave to mail programs: a token for another service must not open a mailbox"
+		return e
+	}
 	for name, addrs := range map[string][]string{"listen.smtp": c.Listen.SMTP, "listen.submissions": c.Listen.Submissions,
 		"listen.submission": c.Listen.Submission, "listen.imap": c.Listen.IMAP, "listen.imaps": c.Listen.IMAPS} {
 		for _, a := range addrs {

@@ -73,6 +73,18 @@ func checkDatabaseURL(s string) error {
 	return nil
 }
 
+// checkIssuer: what the issuer says decides about log-ins, so it comes by TLS.
+func checkIssuer(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return errorf("it must be the issuer's URL, as https://login.example.org")
+	}
+	return nil
+}
+
 var sizeUnits = []struct {
 	suffix string
 	octets int64

@@ -30,7 +30,7 @@ type CredentialRecord struct {
 	Label      string // what the person calls it: "phone"
 	Prefix     string // public part of an app password, by which it is found
 	Hash       string // argon2id PHC string; for an app password hex SHA-256
-	Scram      string // app: SCRAM-SHA-256 keys, 'iter:salt:stored:server'; "" when none
+	Scram      string // SCRAM-SHA-256 keys, 'iter:salt:stored:server'; "" when none
 	CreatedAt  time.Time
 	LastUsedAt time.Time // zero: never
 }
@@ -44,13 +44,14 @@ type AccountState struct {
 	Credentials []CredentialID
 }
 
-// Allows tells whether a session that logged in with c may go on.
+// Allows tells whether a session that logged in with c may go on. 0 stands for
+// a token or a certificate, which ends with the account only.
 func (s AccountState) Allows(c CredentialID) bool {
 	if s.Disabled || s.Deleted {
 		return false
 	}
 	_, ok := slices.BinarySearch(s.Credentials, c)
-	return ok
+	return ok || c == 0
 }
 
 // ResolutionKind tells what an address is to this instance.

@@ -18,6 +18,8 @@ type NewAccount struct {
 	Name         string
 	QuotaBytes   int64  // 0: none
 	PasswordHash string // argon2id PHC string; "" for an account without a password
+	// PasswordScram holds the password's SCRAM-SHA-256 keys; "" when none are kept.
+	PasswordScram string
 }
 
 // AccountFilter selects accounts; zero fields select all.

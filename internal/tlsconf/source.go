@@ -5,6 +5,7 @@ package tlsconf
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,9 @@ type Config struct {
 	// CertFile and KeyFile are PEM files, the chain leaf first; both or
 	// neither.
 	CertFile, KeyFile string
+	// ClientCAFile has the authorities that client certificates must come
+	// from, PEM; "": none are asked for. It is read once.
+	ClientCAFile string
 	// Dir keeps the self-signed CA, its leaf and their keys, when there are no
 	// files; it is made with mode 0700.
 	Dir string
@@ -33,7 +37,8 @@ type Config struct {
 // Source holds the certificate in use. It is safe for concurrent use.
 type Source struct {
 	cfg    Config
-	signed bool // by our own CA
+	signed bool           // by our own CA
+	client *x509.CertPool // of ClientCAFile; nil without
 
 	mu      sync.Mutex
 	cert    *tls.Certificate
@@ -64,6 +69,9 @@ func New(c Config) (*Source, error) {
 			return nil, fmt.Errorf("self-signed certificate: %w", err)
 		}
 	}
+	if err := s.readClientCA(); err != nil {
+		return nil, err
+	}
 	st, err := s.stat()
 	if err != nil {
 		return nil, err
@@ -84,6 +92,32 @@ func (s *Source) TLS() *tls.Config {
 			return s.Certificate(), nil
 		},
 	}
+}
+
+// ForClients is TLS for the ports where people log in: clients are asked for a
+// certificate of ClientCAFile. One without goes on; one of another authority,
+// or out of its time, fails the handshake.
+func (s *Source) ForClients() *tls.Config {
+	c := s.TLS()
+	if s.client != nil {
+		c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, s.client
+	}
+	return c
+}
+
+func (s *Source) readClientCA() error {
+	if s.cfg.ClientCAFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(s.cfg.ClientCAFile)
+	if err != nil {
+		return fmt.Errorf("authorities of client certificates: %w", err)
+	}
+	s.client = x509.NewCertPool()
+	if !s.client.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("no certificate in %s", s.cfg.ClientCAFile)
+	}
+	return nil
 }
 
 // Certificate gives the certificate to use now.

@@ -17,10 +17,10 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		return nil
 	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
-		Append: s.append, Verify: s.auth.Verify, StillValid: s.stillValid,
+		Append: s.append, Auth: s.auth, StillValid: s.stillValid,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
 		WatchAccount: func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
-		TLS:          s.tls.TLS(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
+		TLS:          s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
 		MaxMessageSize: s.cfg.MaxMessageSize, MaxConnections: s.cfg.Limits.Connections,
 		MaxPerAddress: s.cfg.Limits.Connections, // the gate counts them, behind a proxy too
 	})

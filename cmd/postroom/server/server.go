@@ -126,7 +126,8 @@ func (s *Server) unlock(ctx context.Context, o Options) error {
 		s.log.Warn("made the master key of this server's secrets; keep a copy of the file", "file", s.cfg.MasterKeyFile)
 	}
 	s.ring = secret.NewRing(key, s.cfg.MasterKeyFile, o.MasterKeyEnv)
-	s.admin = admin.New(admin.Config{Store: s.store, Actor: mail.ActorSystem, Key: key})
+	s.admin = admin.New(admin.Config{Store: s.store, Actor: mail.ActorSystem, Key: key,
+		ScramForPasswords: s.cfg.Scram == "all"})
 	return s.setPostmaster(ctx)
 }
 
@@ -142,7 +143,7 @@ func (s *Server) setPostmaster(ctx context.Context) error {
 }
 
 func (s *Server) openTLS(context.Context, Options) (err error) {
-	s.tls, err = tlsconf.New(tlsconf.Config{CertFile: s.cfg.TLSCert, KeyFile: s.cfg.TLSKey,
+	s.tls, err = tlsconf.New(tlsconf.Config{CertFile: s.cfg.TLSCert, KeyFile: s.cfg.TLSKey, ClientCAFile: s.cfg.ClientCA,
 		Dir: filepath.Join(s.cfg.DataDir, "tls"), Hostname: s.cfg.Hostname, Log: s.log})
 	return err
 }

@@ -11,13 +11,14 @@ import (
 	"postroom/internal/crashpoint"
 	"postroom/internal/dns"
 	"postroom/internal/mail"
+	"postroom/internal/oidc"
 	"postroom/smtpd"
 )
 
 // openDelivery makes what decides about mail: for SMTP, for the queue's DSNs
 // and for `postroom deliver`.
 func (s *Server) openDelivery(context.Context, Options) (err error) {
-	s.auth = auth.New(auth.Config{ExemptPeer: exempt(s.cfg, s.gateways)}, s.store, s.log)
+	s.auth = auth.New(s.authConfig(), s.store, s.log)
 	if s.resolver, err = dns.New(dns.Config{Servers: s.cfg.DNSServers}); err != nil {
 		return err
 	}
@@ -25,6 +26,15 @@ func (s *Server) openDelivery(context.Context, Options) (err error) {
 	s.delivery = delivery.New(delivery.Config{Hostname: s.cfg.Hostname, MaxSize: s.cfg.MaxMessageSize,
 		QueueLifetime: s.cfg.QueueLifetime, QuotaHard: s.cfg.QuotaPolicy == "permanent", Log: s.log, Hook: crashpoint.Hook}, s.store, s.spool, keys)
 	return nil
+}
+
+// authConfig says who is verified how.
+func (s *Server) authConfig() auth.Config {
+	c := auth.Config{ExemptPeer: exempt(s.cfg, s.gateways), WithoutScram: s.cfg.Scram == "off", ScramForPasswords: s.cfg.Scram == "all"}
+	if s.cfg.OIDCIssuer != "" {
+		c.Tokens = oidc.New(oidc.Config{Issuer: s.cfg.OIDCIssuer, Audience: s.cfg.OIDCAudience, Claim: s.cfg.OIDCClaim, Log: s.log})
+	}
+	return c
 }
 
 // messageTime bounds one message from DATA to its commit.
@@ -76,13 +86,13 @@ func (s *Server) openSMTP(ctx context.Context, _ Options) error {
 		if d.role != "smtp" {
 			continue
 		}
-		role := mail.RoleSubmission
+		role, secure := mail.RoleSubmission, s.tls.ForClients()
 		if d.key == "listen.smtp" {
-			role = mail.RoleMX
+			role, secure = mail.RoleMX, s.tls.TLS()
 		}
 		srv := s.smtp[role]
 		if srv == nil {
-			srv = smtpd.New(smtpd.Config{Role: role, Hostname: s.cfg.Hostname, Postmaster: postmaster, TLS: s.tls.TLS(),
+			srv = smtpd.New(smtpd.Config{Role: role, Hostname: s.cfg.Hostname, Postmaster: postmaster, TLS: secure,
 				MaxMessageSize: s.cfg.MaxMessageSize, ProxyNetworks: s.cfg.ProxyNetworks, SharedPeers: gatewayPeer(s.gateways),
 				StillValid: s.stillValid, AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits,
 				Limits: smtpd.Limits{Connections: s.cfg.Limits.Connections, ConnectionsPerClient: s.cfg.Limits.ConnectionsPerAddress,
