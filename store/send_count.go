@@ -118,7 +118,7 @@ func (g *group) judgeSent(p *partial) {
 		}
 		a := g.sent[u.sending.Account]
 		if text := u.sending.Limits.Passed(a.hour, a.day); text != "" {
-			p.refused[u] = mail.Errorf(mail.CodeSendLimit, "%s", text)
+			p.refused[u] = mail.Errorf(mail.CodeSendLimit, "%s, try again later", text)
 			n := len(u.sending.Recipients)
 			a.hour = less(a.hour, n)
 			a.day = less(a.day, n)

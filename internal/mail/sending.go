@@ -60,22 +60,59 @@ func (p SendPolicy) Over(l SendLimits) SendLimits {
 	return l
 }
 
+// span is one limit of hours and days, with what was sent.
+type span struct {
+	sent, most int
+	within     time.Duration
+	what       string
+	takes      int // of the limit, by the message at hand
+}
+
+func (l SendLimits) spans(hour, day Sent, recipients, fresh int) []span {
+	const aDay = 24 * time.Hour
+	return []span{
+		{hour.Messages, l.MessagesPerHour, time.Hour, "messages an hour", 1},
+		{day.Messages, l.MessagesPerDay, aDay, "messages a day", 1},
+		{hour.Recipients, l.RecipientsPerHour, time.Hour, "recipients an hour", recipients},
+		{day.Recipients, l.RecipientsPerDay, aDay, "recipients a day", recipients},
+		{day.NewRecipients, l.NewRecipientsPerDay, aDay, "new recipients a day", fresh},
+	}
+}
+
+func (s span) passed() bool { return s.most > 0 && s.sent > s.most }
+
 // Passed tells the first limit of hours and days that these counts are over,
-// in words for the sender; "" when there is none.
+// in words for a person; "" when there is none.
 func (l SendLimits) Passed(hour, day Sent) string {
-	for _, x := range []struct {
-		sent, most int
-		what       string
-	}{
-		{hour.Messages, l.MessagesPerHour, "messages an hour"}, {day.Messages, l.MessagesPerDay, "messages a day"},
-		{hour.Recipients, l.RecipientsPerHour, "recipients an hour"}, {day.Recipients, l.RecipientsPerDay, "recipients a day"},
-		{day.NewRecipients, l.NewRecipientsPerDay, "new recipients a day"},
-	} {
-		if x.most > 0 && x.sent > x.most {
-			return fmt.Sprintf("over the account's limit of %d %s, try again later", x.most, x.what)
+	for _, s := range l.spans(hour, day, 0, 0) {
+		if s.passed() {
+			return fmt.Sprintf("over the account's limit of %d %s", s.most, s.what)
 		}
 	}
 	return ""
+}
+
+// Takes gives how long a message of so many recipients takes when it is paced
+// by the limits that these counts are over; when they are over none, and only
+// paced mail before it waits, by those of an hour.
+func (l SendLimits) Takes(hour, day Sent, recipients, fresh int) time.Duration {
+	var passed, hourly time.Duration
+	for _, s := range l.spans(hour, day, recipients, fresh) {
+		if s.most == 0 {
+			continue
+		}
+		t := time.Duration(s.takes) * (s.within / time.Duration(s.most))
+		if s.passed() {
+			passed = max(passed, t)
+		}
+		if s.within == time.Hour {
+			hourly = max(hourly, t)
+		}
+	}
+	if passed > 0 {
+		return passed
+	}
+	return hourly
 }
 
 // Sent counts what an account submitted in some span of time.
