@@ -31,8 +31,11 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 		return mail.Delivered{}, m.refused(ctx, err)
 	}
 	out, err := m.d.store.Deliver(ctx, del)
-	if mail.Is(err, mail.CodeOverQuota) {
+	switch {
+	case mail.Is(err, mail.CodeOverQuota):
 		err = m.d.overQuota()
+	case mail.Is(err, mail.CodeSendLimit):
+		err = m.d.refusal(ctx, m.s, m.e, m.trace, "", err)
 	}
 	if err != nil {
 		return mail.Delivered{}, m.refused(ctx, err)
@@ -52,7 +55,7 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 	}
 	ours := m.d.receivedField(m.s, m.e, m.trace, m.at, m.e.UTF8) + signature + m.added
 	del := &mail.Delivery{
-		Trace: m.trace, Content: m.msg, Summary: m.msg.Summary, Relay: m.route.relay,
+		Trace: m.trace, Content: m.msg, Summary: m.msg.Summary, Relay: m.route.relay, Sending: m.sending.count,
 		Events: []mail.Event{{Trace: m.trace, At: m.at, Kind: mail.EventAccepted, Account: m.s.Account,
 			Peer: m.peer(), Text: fmt.Sprintf("from <%s>, %d octets, %s", m.e.From, m.msg.Summary.Size, m.s.With(m.e.UTF8))}},
 	}
@@ -88,6 +91,7 @@ func (m *Incoming) outbound(fields string) mail.Outbound {
 		From: m.e.From, Account: m.s.Account, Prefix: []byte(prefix.String()),
 		Ret: m.e.Ret, EnvID: m.e.EnvID, UTF8: needsUTF8, Body8Bit: m.body8,
 		Expires: m.at.Add(m.d.cfg.QueueLifetime),
+		Held:    m.sending.held, Wait: m.sending.wait, Step: m.sending.step, Why: m.sending.why,
 	}
 }
 
@@ -118,12 +122,7 @@ func (m *Incoming) sign(ctx context.Context) (string, error) {
 	return out, nil
 }
 
-func (m *Incoming) peer() string {
-	if !m.s.Peer.IsValid() {
-		return ""
-	}
-	return m.s.Peer.Addr().Unmap().String()
-}
+func (m *Incoming) peer() string { return peerOf(m.s) }
 
 // log is for debugging: the protocol room writes the one line of the event.
 func (m *Incoming) log(ctx context.Context, out mail.Delivered) {

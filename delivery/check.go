@@ -37,7 +37,8 @@ func (d *Delivery) maySendAs(ctx context.Context, s *mail.Session, a mail.Addres
 	return nil
 }
 
-// CheckRecipient judges one forward-path at RCPT, with one look-up.
+// CheckRecipient judges one forward-path at RCPT, with one look-up, and one
+// more for a submission.
 func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.Envelope, r mail.Recipient) error {
 	if !r.Address.IsASCII() && !e.UTF8 {
 		return mail.Errorf(mail.CodeNotUTF8Capable, "address needs SMTPUTF8")
@@ -51,6 +52,11 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 	}
 	if err := d.judge(s, res, r.Address, e.Size); err != nil {
 		return err
+	}
+	if mayRelay(s) {
+		if err := d.checkSubmission(ctx, s, e, r, res.Kind != mail.ResolvedNotOurs); err != nil {
+			return err
+		}
 	}
 	d.recent.put(recentKey{s.Peer, r.Address}, res, d.cfg.Now())
 	return nil

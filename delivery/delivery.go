@@ -23,6 +23,11 @@ type Store interface {
 	Deliver(ctx context.Context, d *mail.Delivery) (mail.Delivered, error)
 	ResolveRecipient(ctx context.Context, rcpt mail.Address) (mail.Resolution, error)
 	SenderAllowed(ctx context.Context, acct mail.AccountID, a mail.Address) (bool, error)
+	// SendState and SubmissionRecipient tell what limits a submission.
+	SendState(ctx context.Context, acct mail.AccountID, to []mail.Address) (mail.SendState, error)
+	SubmissionRecipient(ctx context.Context, acct mail.AccountID, to mail.Address) (most int, gone *mail.Suppression, err error)
+	HoldSending(ctx context.Context, acct mail.AccountID, reason string) (first bool, err error)
+	RecordEvents(ctx context.Context, events []mail.Event) error
 }
 
 // Config is what does not change while serving.
@@ -31,9 +36,11 @@ type Config struct {
 	MaxSize       int64         // octets of a message; 0: no limit here
 	QueueLifetime time.Duration // 0: 5 days
 	QuotaHard     bool          // over quota is 552, not 452
-	Now           func() time.Time
-	Log           *slog.Logger
-	Hook          func(point string) // crash tests: "delivery:data"; nil otherwise
+	// NoLimits tells peers whose accounts send without limits; nil: nobody.
+	NoLimits func(netip.Addr) bool
+	Now      func() time.Time
+	Log      *slog.Logger
+	Hook     func(point string) // crash tests: "delivery:data"; nil otherwise
 }
 
 // Delivery decides about mail. It is safe for concurrent use.
@@ -44,6 +51,7 @@ type Delivery struct {
 	signer Signer
 	log    *slog.Logger
 	recent recent
+	pacer  pacer
 }
 
 // New makes a Delivery. Without a signer mail goes out unsigned.

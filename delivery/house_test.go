@@ -28,6 +28,8 @@ type house struct {
 	*delivery.Delivery
 	t          testing.TB
 	store      *store.Store
+	spool      *spool.Spool
+	cfg        delivery.Config
 	alice, bob mail.AccountID
 
 	mu  sync.Mutex
@@ -37,14 +39,23 @@ type house struct {
 func newHouse(t testing.TB, signer delivery.Signer) *house {
 	t.Helper()
 	s := storetest.New(t, func(c *store.Config) { c.Decompress = spool.ReadChunk })
+	h := newHouseOn(t, s)
+	h.alice = storetest.Account(t, s, "alice@example.test")
+	h.bob = storetest.Account(t, s, "bob@example.test")
+	h.Delivery = delivery.New(h.cfg, s, h.spool, signer)
+	return h
+}
+
+// newHouseOn is one more process on a store that is there.
+func newHouseOn(t testing.TB, s *store.Store) *house {
+	t.Helper()
 	sp, err := spool.New(t.TempDir(), 64<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, store: s, now: time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)}
-	h.alice = storetest.Account(t, s, "alice@example.test")
-	h.bob = storetest.Account(t, s, "bob@example.test")
-	h.Delivery = delivery.New(delivery.Config{Hostname: "mx.example.test", MaxSize: 1 << 20, Now: h.clock}, s, sp, signer)
+	h := &house{t: t, store: s, spool: sp, now: time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)}
+	h.cfg = delivery.Config{Hostname: "mx.example.test", MaxSize: 1 << 20, Now: h.clock}
+	h.Delivery = delivery.New(h.cfg, s, sp, nil)
 	return h
 }
 
@@ -155,6 +166,13 @@ func (h *house) blob(id int64) string {
 func (h *house) query(dest []any, sql string, args ...any) {
 	h.t.Helper()
 	if err := h.store.QueryForTest(context.Background(), dest, sql, args...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) exec(sql string, args ...any) {
+	h.t.Helper()
+	if err := h.store.ExecForTest(context.Background(), sql, args...); err != nil {
 		h.t.Fatal(err)
 	}
 }

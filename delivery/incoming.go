@@ -18,13 +18,14 @@ const maxHeader = message.MaxHeader
 // and judged; everything is streamed into the spool. A defect is remembered
 // and told at Commit, so that the sender's octets are read to their end.
 type Incoming struct {
-	d     *Delivery
-	ctx   context.Context // of the transaction: for look-ups while writing
-	s     *mail.Session
-	e     *mail.Envelope
-	route route
-	trace mail.TraceID
-	at    time.Time
+	d       *Delivery
+	ctx     context.Context // of the transaction: for look-ups while writing
+	s       *mail.Session
+	e       *mail.Envelope
+	route   route
+	trace   mail.TraceID
+	at      time.Time
+	sending sending
 
 	head    []byte // until judged; then as the spool got it
 	ended   bool   // the empty line came
@@ -49,7 +50,13 @@ func (d *Delivery) Begin(ctx context.Context, s *mail.Session, e *mail.Envelope)
 	if err != nil {
 		return nil, err
 	}
-	return &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}, nil
+	m := &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}
+	if mayRelay(s) {
+		if m.sending, err = d.judgeSending(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
 }
 
 // Write takes octets as received. It never fails before Commit does.

@@ -2,10 +2,12 @@ package delivery
 
 import (
 	"context"
+	"io"
 
 	"postroom/delivery/dsn"
 	"postroom/internal/mail"
 	"postroom/internal/message"
+	"postroom/internal/spool"
 )
 
 // Report makes the delivery of a DSN: reverse-path null, routed like any mail,
@@ -29,27 +31,33 @@ func (d *Delivery) Report(ctx context.Context, r *dsn.Report) (del *mail.Deliver
 		return nil, discard, nil
 	}
 	r.Trace = mail.TraceID(d.store.NewID())
+	return d.own(to, r.Trace, "DSN ("+string(r.Kind)+") for "+r.Original.String(), r.To.String(), r.NeedsUTF8(), r.Write)
+}
+
+// own makes the delivery of a message that is made here, with the null
+// reverse-path: only its accepted event says what it is, and (may be "") whom
+// it is for.
+func (d *Delivery) own(to route, trace mail.TraceID, what, rcpt string, utf8 bool, write func(io.Writer) error) (*mail.Delivery, func(), error) {
 	w := d.spool.Begin(nil, 0)
-	if err := r.Write(w); err != nil {
-		w.Discard()
-		return nil, discard, err
+	err := write(w)
+	var msg *spool.Message
+	if err == nil {
+		msg, err = w.Finish()
 	}
-	msg, err := w.Finish()
 	if err != nil {
 		w.Discard()
-		return nil, discard, err
+		return nil, func() {}, err
 	}
 	at := d.cfg.Now()
-	ours := d.localReceived(r.Trace, at)
-	del = &mail.Delivery{Trace: r.Trace, Content: msg, Summary: msg.Summary, Relay: to.relay,
-		Events: []mail.Event{{Trace: r.Trace, At: at, Kind: mail.EventAccepted, Recipient: r.To.String(),
-			Text: "DSN (" + string(r.Kind) + ") for " + r.Original.String()}}}
+	ours := d.localReceived(trace, at)
+	del := &mail.Delivery{Trace: trace, Content: msg, Summary: msg.Summary, Relay: to.relay,
+		Events: []mail.Event{{Trace: trace, At: at, Kind: mail.EventAccepted, Recipient: rcpt, Text: what}}}
 	for _, l := range to.locals {
 		del.Locals = append(del.Locals, mail.LocalDelivery{Account: l.account, Received: at, Recipient: l.address,
 			Prefix: []byte(returnPath(mail.Address{}) + d.deliveredTo(l.address) + ours)})
 	}
 	if len(to.relay) > 0 {
-		del.Outbound = mail.Outbound{Prefix: []byte(ours), UTF8: r.NeedsUTF8(), Body8Bit: true, Expires: at.Add(d.cfg.QueueLifetime)}
+		del.Outbound = mail.Outbound{Prefix: []byte(ours), UTF8: utf8, Body8Bit: true, Expires: at.Add(d.cfg.QueueLifetime)}
 	}
 	return del, msg.Discard, nil
 }

@@ -378,6 +378,68 @@ CREATE INDEX queue_entries_domain ON queue_entries (domain, next_attempt_at);
 -- For: the entries of one message; is it the last one?
 CREATE INDEX queue_entries_message ON queue_entries (queue_message_id);
 
+-- ---------------------------------------------------------------- sending
+
+-- What accounts may send: a row of an account goes before one of its domain,
+-- column by column; what neither sets is the program's default.
+CREATE TABLE send_limits (
+    id                     bigint PRIMARY KEY, -- accounts.id, or domains.id for all its accounts
+    recipients_per_message integer CHECK (recipients_per_message >= 0), -- 0 here and below: no limit
+    messages_per_hour      integer CHECK (messages_per_hour >= 0),
+    messages_per_day       integer CHECK (messages_per_day >= 0),
+    recipients_per_hour    integer CHECK (recipients_per_hour >= 0),
+    recipients_per_day     integer CHECK (recipients_per_day >= 0),
+    new_recipients_per_day integer CHECK (new_recipients_per_day >= 0),
+    suspect_per_hour       integer CHECK (suspect_per_hour >= 0), -- new or failed recipients that hold the account
+    pacing                 boolean -- over a limit: release evenly instead of refusing
+);
+
+-- What an account sent in one hour (UTC). Sums of 24 rows are its day: a row is
+-- updated for an hour only, so that an open snapshot keeps few versions of it.
+CREATE TABLE sent_hours (
+    account_id     bigint      NOT NULL,
+    hour           timestamptz NOT NULL,
+    messages       integer     NOT NULL DEFAULT 0, -- submitted
+    recipients     integer     NOT NULL DEFAULT 0,
+    new_recipients integer     NOT NULL DEFAULT 0, -- the account had never written to
+    failures       integer     NOT NULL DEFAULT 0, -- queue entries that failed
+    paced_until    timestamptz, -- when the last paced entry is due
+    PRIMARY KEY (account_id, hour)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+-- For: the sweep takes the oldest.
+CREATE INDEX sent_hours_hour ON sent_hours (hour);
+
+-- Whom an account ever wrote to.
+CREATE TABLE known_recipients (
+    account_id bigint      NOT NULL,
+    recipient  text        NOT NULL, -- lower(local)@a-label
+    first_at   timestamptz NOT NULL DEFAULT now(),
+    last_at    timestamptz NOT NULL DEFAULT now(), -- within a day
+    PRIMARY KEY (account_id, recipient)
+);
+
+-- Accounts that sent as if stolen: until resumed_at is set, what they submit is
+-- queued held.
+CREATE TABLE send_holds (
+    account_id bigint PRIMARY KEY,
+    reason     text        NOT NULL,
+    held_at    timestamptz NOT NULL DEFAULT now(),
+    resumed_at timestamptz
+);
+
+-- Recipients that their own servers said do not exist, and those an
+-- administrator added: submissions to them are refused.
+CREATE TABLE suppressions (
+    recipient  text PRIMARY KEY, -- lower(local)@a-label
+    address    text        NOT NULL, -- as it was spelled
+    reason     text        NOT NULL,
+    trace_id   bigint      NOT NULL DEFAULT 0, -- of the message that bounced; 0: by hand
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL
+);
+-- For: the sweep takes what expired.
+CREATE INDEX suppressions_expires ON suppressions (expires_at);
+
 -- The timeline of every message, written in the transactions it tells of.
 CREATE TABLE delivery_events (
     at         timestamptz NOT NULL,

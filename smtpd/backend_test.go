@@ -14,7 +14,8 @@ import (
 )
 
 // recorder is a Backend that keeps what it gets. example.test is its domain,
-// with alice and bob; full is over quota.
+// with alice and bob; full is over quota. Outside, gone is suppressed, third is
+// one too many, and a message to over is.
 type recorder struct {
 	mu        sync.Mutex
 	messages  []recorded
@@ -46,6 +47,10 @@ func (b *recorder) CheckSender(_ context.Context, s *mail.Session, e *mail.Envel
 func (b *recorder) CheckRecipient(_ context.Context, s *mail.Session, _ *mail.Envelope, r mail.Recipient) error {
 	a := r.Address
 	switch {
+	case a.Local == "gone":
+		return mail.Errorf(mail.CodeSuppressed, "gone@elsewhere.example is not written to until 2 Jan 2027: 550 5.1.1 no such user; an administrator can lift this")
+	case a.Local == "third":
+		return mail.Errorf(mail.CodeTooMany, "a message of this account may have 2 recipients")
 	case a.Domain != "example.test" && a.Domain != "xn--bcher-kva.example" && a.Domain != "mx.example.test":
 		if s.Role == mail.RoleSubmission {
 			return nil
@@ -66,6 +71,9 @@ func (b *recorder) Begin(_ context.Context, s *mail.Session, e *mail.Envelope) (
 	defer b.mu.Unlock()
 	if b.beginErr != nil {
 		return nil, b.beginErr
+	}
+	if e.Recipients[0].Address.Local == "over" {
+		return nil, mail.Errorf(mail.CodeSendLimit, "over the account's limit of 100 messages an hour, try again later")
 	}
 	b.open++
 	env := *e

@@ -100,6 +100,9 @@ func (s *Store) beginRemoval(ctx context.Context, id mail.AccountID, before time
 			`DELETE FROM keywords WHERE account_id = $1`,
 			`DELETE FROM credentials WHERE account_id = $1`,
 			`DELETE FROM addresses WHERE account_id = $1`,
+			`DELETE FROM send_limits WHERE id = $1`,
+			`DELETE FROM send_holds WHERE account_id = $1`,
+			`DELETE FROM sent_hours WHERE account_id = $1`,
 		} {
 			if _, err := tx.Exec(ctx, q, id); err != nil {
 				return err
@@ -120,6 +123,9 @@ const removalSlice = 2000
 // most $2 rows at a time. Messages go last, with their refs: whatever stops
 // the sweep, no blob loses its last ref unseen.
 var removalSlices = []string{
+	`WITH gone AS (DELETE FROM known_recipients WHERE account_id = $1 AND recipient IN
+		(SELECT recipient FROM known_recipients WHERE account_id = $1 LIMIT $2) RETURNING 1)
+	 SELECT count(*) FROM gone`,
 	`WITH gone AS (DELETE FROM mailbox_messages WHERE account_id = $1 AND (mailbox_id, uid) IN
 		(SELECT mailbox_id, uid FROM mailbox_messages WHERE account_id = $1 LIMIT $2) RETURNING 1)
 	 SELECT count(*) FROM gone`,

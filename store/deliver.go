@@ -15,7 +15,7 @@ const queueLifetime = 5 * 24 * time.Hour
 // hours (same Fingerprint) is answered with the first id and Duplicate.
 //
 // Errors: mail.CodeNotFound (a mailbox is gone), CodeNoSuchUser (an account
-// is), CodeOverQuota, CodeStorageFull, CodeUnavailable; then nothing is
+// is), CodeOverQuota, CodeSendLimit, CodeStorageFull, CodeUnavailable; then nothing is
 // written. Only when the database stayed away after the commit was sent does
 // CodeUnavailable leave that open; the Fingerprint then catches the retry.
 func (s *Store) Deliver(ctx context.Context, d *mail.Delivery) (mail.Delivered, error) {
@@ -52,7 +52,7 @@ func (s *Store) deliveryUnit(ctx context.Context, d *mail.Delivery) (*unit, erro
 	if d.Trace == 0 {
 		d.Trace = mail.TraceID(s.NewID())
 	}
-	u := &unit{trace: d.Trace, accepted: d.Fingerprint}
+	u := &unit{trace: d.Trace, accepted: d.Fingerprint, sending: d.Sending}
 	b, err := s.blobWrite(d.Content, d.Summary.Size)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (s *Store) deliveryUnit(ctx context.Context, d *mail.Delivery) (*unit, erro
 			kind = mail.EventHeld
 		}
 		s.addEvent(u, mail.Event{Trace: d.Trace, Kind: kind, Account: d.Outbound.Account,
-			Recipient: d.Relay[i].Address.String(), Peer: d.Relay[i].Address.Domain})
+			Recipient: d.Relay[i].Address.String(), Peer: d.Relay[i].Address.Domain, Text: d.Outbound.Why})
 	}
 	return u, nil
 }

@@ -19,6 +19,7 @@ type group struct {
 	targets map[mailboxKey]*target
 	usage   map[mail.AccountID]*accountUsage
 	places  []int64 // of each message among those of its mailbox
+	sent    map[mail.AccountID]*accountSent
 
 	xid      string
 	accepted int64 // fingerprints that were new
@@ -55,6 +56,7 @@ func newGroup(units []*unit, wait bool) *group {
 // queueRows puts the inserts of all units, and then the filing, into the batch.
 func (g *group) queueRows() {
 	g.queueAccepted()
+	g.queueSent()
 	g.queueBlobs()
 	g.queueMessages()
 	g.queueOutbound()
@@ -157,7 +159,8 @@ func (g *group) queueEvents() {
 
 func (g *group) queueOutbound() {
 	var id, blob, account, size, header, entry, of []int64
-	var sender, envid, rcpt, domain, orcpt, state []string
+	var sender, envid, rcpt, domain, orcpt, state, why []string
+	var waits []time.Duration
 	var prefix [][]byte
 	var ret, notify []int16
 	var utf8, body8 []bool
@@ -175,13 +178,14 @@ func (g *group) queueOutbound() {
 		if q.out.Held {
 			in = "held"
 		}
-		for _, e := range q.entries {
+		for i, e := range q.entries {
+			waits, why = append(waits, q.wait(i)), append(why, clean(q.out.Why))
 			entry, of, rcpt, domain = append(entry, int64(e.id)), append(of, int64(u.trace)), append(rcpt, e.r.Address.String()), append(domain, e.r.Address.Domain)
 			notify, orcpt, state = append(notify, int16(e.r.Notify)), append(orcpt, clean(e.r.ORcpt)), append(state, in)
 		}
 	}
 	if len(id) > 0 {
 		g.batch.Queue(sqlQueueMessages, id, blob, account, sender, prefix, size, header, ret, envid, utf8, body8, expires)
-		g.batch.Queue(sqlQueueEntries, entry, of, rcpt, domain, notify, orcpt, state)
+		g.batch.Queue(sqlQueueEntries, entry, of, rcpt, domain, notify, orcpt, state, waits, why)
 	}
 }

@@ -87,6 +87,10 @@ func (g *group) read(res pgx.BatchResults) error {
 			if err := res.QueryRow().Scan(&g.xid); err != nil {
 				return err
 			}
+		case sqlSent:
+			if err := g.readSent(res); err != nil {
+				return err
+			}
 		case sqlFileSkip, sqlFileWait:
 			if err := g.readFiled(res); err != nil {
 				return err

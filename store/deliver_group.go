@@ -112,6 +112,9 @@ func (g *group) judge() error {
 	if len(p.held) == 0 && len(p.refused) == 0 {
 		g.judgeAccounts(p)
 	}
+	if len(p.held) == 0 && len(p.refused) == 0 {
+		g.judgeSent(p)
+	}
 	if len(p.held) > 0 || len(p.refused) > 0 {
 		return p
 	}

@@ -35,8 +35,11 @@ const (
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bigint[], $7::bigint[],
 			$8::smallint[], $9::text[], $10::boolean[], $11::boolean[], $12::timestamptz[])`
 
-	sqlQueueEntries = `INSERT INTO queue_entries (id, queue_message_id, recipient, domain, notify, orcpt, state)
-		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[])`
+	// last_text says why an entry waits or is held, until a next hop says something.
+	sqlQueueEntries = `INSERT INTO queue_entries (id, queue_message_id, recipient, domain, notify, orcpt, state, next_attempt_at, last_text)
+		SELECT id, message, recipient, domain, notify, orcpt, state, now() + wait, why
+		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::interval[], $9::text[])
+		AS r (id, message, recipient, domain, notify, orcpt, state, wait, why)`
 )
 
 // sqlLock takes the locks of mailboxes, in lock order.

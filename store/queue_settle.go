@@ -154,6 +154,12 @@ func (w *settleWork) write(ctx context.Context, tx pgx.Tx, s *Store) error {
 	if err := s.writeEvents(ctx, tx, events); err != nil {
 		return err
 	}
+	if err := w.countFailures(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.suppressBounced(ctx, tx); err != nil {
+		return err
+	}
 	if err := dropFinished(ctx, tx, messages); err != nil {
 		return err
 	}

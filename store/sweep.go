@@ -26,6 +26,7 @@ type SweepResult struct {
 	Blobs    int64 `json:"blobs"`
 	Changes  int64 `json:"changes"`  // rows of mailbox_changes
 	Accepted int64 `json:"accepted"` // fingerprints
+	Sent     int64 `json:"sent"`     // hours of sending, suppressions
 }
 
 // Sweep removes what is past its time, in short transactions. It may be
@@ -47,6 +48,7 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 		},
 		func() (err error) { res.Blobs, err = s.sweepBlobs(ctx, orphanFor); return err },
 		func() (err error) { res.Accepted, err = s.sweepAccepted(ctx); return err },
+		func() (err error) { res.Sent, err = s.sweepSent(ctx); return err },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -119,11 +121,29 @@ func forgetSlice(ctx context.Context, tx pgx.Tx, pick string, args []any) (gone,
 }
 
 // sweepAccepted forgets fingerprints that no retry is recognised by any more.
-func (s *Store) sweepAccepted(ctx context.Context) (total int64, err error) {
+func (s *Store) sweepAccepted(ctx context.Context) (int64, error) {
+	return s.sweepRows(ctx, `DELETE FROM accepted WHERE fingerprint IN (SELECT fingerprint FROM accepted
+		WHERE accepted_at < now() - $1::interval ORDER BY accepted_at LIMIT $2 FOR UPDATE SKIP LOCKED)`, acceptedFor)
+}
+
+// sweepSent forgets the hours that no norm counts any more, and what is no
+// longer suppressed.
+func (s *Store) sweepSent(ctx context.Context) (int64, error) {
+	hours, err := s.sweepRows(ctx, `DELETE FROM sent_hours WHERE (account_id, hour) IN (SELECT account_id, hour FROM sent_hours
+		WHERE hour < now() - $1::interval ORDER BY hour LIMIT $2 FOR UPDATE SKIP LOCKED)`, normFor)
+	if err != nil {
+		return hours, err
+	}
+	gone, err := s.sweepRows(ctx, `DELETE FROM suppressions WHERE recipient IN (SELECT recipient FROM suppressions
+		WHERE expires_at < now() - $1::interval ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`, time.Duration(0))
+	return hours + gone, err
+}
+
+// sweepRows runs a statement that deletes at most $2 rows older than $1, until
+// it finds fewer.
+func (s *Store) sweepRows(ctx context.Context, sql string, age time.Duration) (total int64, err error) {
 	for {
-		tag, err := s.pool.Exec(ctx, `DELETE FROM accepted WHERE fingerprint IN (
-			SELECT fingerprint FROM accepted WHERE accepted_at < now() - $1::interval ORDER BY accepted_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-			acceptedFor, sweepRows)
+		tag, err := s.pool.Exec(ctx, sql, age, sweepRows)
 		if err != nil {
 			return total, dbError(err)
 		}

@@ -14,7 +14,7 @@ import (
 const traceSearchTime = 5 * time.Second
 
 // FindTraces finds messages by recipient, reverse-path or Message-ID, newest
-// first. The reverse-path is looked for in the text of the accepted event,
+// first. The reverse-path is looked for in the text of the accepted (or refused) event,
 // "from <…>", the Message-ID there and among the messages filed here.
 // CodeLimit when the search takes too long: narrow the time.
 func (s *Store) FindTraces(ctx context.Context, q mail.TraceQuery) ([]mail.TraceHit, error) {
@@ -48,13 +48,13 @@ func (s *Store) findTraces(ctx context.Context, q mail.TraceQuery, from, id stri
 	rows, err := s.pool.Query(ctx, `WITH named AS MATERIALIZED (
 			SELECT DISTINCT trace_id FROM messages WHERE $5 <> '' AND message_id = $5 AND trace_id <> 0 LIMIT 10000
 		), accepted AS (
-			SELECT trace_id FROM delivery_events e WHERE at >= $1 AND at < $2 AND kind = 'accepted'
+			SELECT trace_id FROM delivery_events e WHERE at >= $1 AND at < $2 AND kind IN ('accepted', 'refused')
 				AND ($4 = '' OR strpos(lower(text), lower($4)) > 0)
 				AND ($5 = '' OR strpos(text, $5) > 0 OR trace_id IN (SELECT trace_id FROM named))
 		), hits AS (
 			SELECT trace_id, max(at) AS newest FROM delivery_events
 			WHERE at >= $1 AND at < $2 AND ($3 = '' OR lower(recipient) = lower($3))
-				AND ($3 <> '' OR kind = 'accepted')
+				AND ($3 <> '' OR kind IN ('accepted', 'refused'))
 				AND ($4 = '' AND $5 = '' OR trace_id IN (SELECT trace_id FROM accepted))
 			GROUP BY trace_id ORDER BY newest DESC, trace_id DESC LIMIT $6
 		)

@@ -17,7 +17,8 @@ type unit struct {
 	events   []eventWrite
 	accepted []byte // fingerprint; nil for none
 	trace    mail.TraceID
-	ignore   bool // the quota: a DSN must land
+	sending  *mail.Sending // nil: no submission
+	ignore   bool          // the quota: a DSN must land
 
 	bytes int64 // of its chunks, for the size of a group
 
@@ -78,6 +79,9 @@ type queueWrite struct {
 	header  int64
 	entries []entryWrite
 }
+
+// wait is how long after the commit entry i is due.
+func (q *queueWrite) wait(i int) time.Duration { return q.out.Wait + time.Duration(i)*q.out.Step }
 
 type entryWrite struct {
 	id mail.EntryID

@@ -16,6 +16,8 @@ type accountCmd struct {
 	Name          accountNameCmd          `cmd:"" help:"Change the display name."`
 	Password      accountPasswordCmd      `cmd:"" help:"Change the password and end its sessions."`
 	Quota         accountQuotaCmd         `cmd:"" help:"Change the quota: 5G, 500M, none."`
+	Limits        accountLimitsCmd        `cmd:"" help:"Show or change what an account may send."`
+	Resume        accountResumeCmd        `cmd:"" help:"Let an account send again that was held as if stolen."`
 	AddAddress    accountAddAddressCmd    `cmd:"" help:"Give an account one more address."`
 	RemoveAddress accountRemoveAddressCmd `cmd:"" help:"Take an address away."`
 	Disable       accountDisableCmd       `cmd:"" help:"Stop an account's mail and log-in and end its sessions."`

@@ -11,6 +11,7 @@ type domainCmd struct {
 	Add    domainAddCmd    `cmd:"" help:"Add a domain and make its DKIM keys."`
 	List   domainListCmd   `cmd:"" help:"List all domains."`
 	Show   domainShowCmd   `cmd:"" help:"Show a domain and the DNS records it needs."`
+	Limits domainLimitsCmd `cmd:"" help:"Show or change what a domain's accounts may send."`
 	Delete domainDeleteCmd `cmd:"" help:"Delete a domain that no account and no queued mail needs."`
 }
 

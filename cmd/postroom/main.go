@@ -25,10 +25,11 @@ type commands struct {
 	Check        checkCmd        `cmd:"" help:"Check settings, database, certificates, ports and DNS; each finding with a hint."`
 	Health       healthCmd       `cmd:"" help:"Exit 0 when the server here answers and reaches its database."`
 	Migrate      migrateCmd      `cmd:"" help:"Bring the database to this version's schema."`
-	Domain       domainCmd       `cmd:"" help:"Mail domains: add, list, show, delete."`
+	Domain       domainCmd       `cmd:"" help:"Mail domains: add, list, show, limits, delete."`
 	Account      accountCmd      `cmd:"" help:"Accounts: people and roles with a password and mailboxes."`
 	Alias        aliasCmd        `cmd:"" help:"Aliases: addresses that lead to others; catch-alls."`
 	Queue        queueCmd        `cmd:"" help:"Mail on its way out: list, show, retry, hold, release, delete."`
+	Suppression  suppressionCmd  `cmd:"" help:"Recipients that do not exist, which submissions may not name: list, add, remove."`
 	Smarthost    smarthostCmd    `cmd:"" help:"Relays that mail goes out through, for all or one destination."`
 	Dkim         dkimCmd         `cmd:"" help:"Print a domain's DKIM, SPF and DMARC records; make new keys."`
 	Key          keyCmd          `cmd:"" help:"The master key: show its fingerprint, rotate it."`

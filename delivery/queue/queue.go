@@ -46,6 +46,7 @@ type Config struct {
 	Hostname       string
 	Connections    int           // at once; 0: 20
 	PerDestination int           // connections at once; 0: 4
+	Rate           int           // messages a minute to one provider; 0: no limit
 	PerConnection  int           // messages of one connection; 0: 100
 	KeepIdle       time.Duration // a connection without work; 0: 5 s
 	Batch          int           // entries leased for one connection; 0: 50

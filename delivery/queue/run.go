@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"postroom/delivery/relay"
 	"postroom/internal/mail"
@@ -13,16 +14,17 @@ import (
 // run is one connection's work: the messages leased for one destination, in
 // order, and more of that destination while the connection is good.
 type run struct {
-	w       *Worker
-	ctx     context.Context // ends when nothing new may begin
-	sending context.Context // ends when what runs must stop
-	domain  string
-	todo    []mail.LeasedMessage
-	leases  *leases
-	plan    relay.Plan
-	session *relay.Session
-	failure *relay.Failure // of the destination: holds for all that follow
-	sent    int
+	w         *Worker
+	ctx       context.Context // ends when nothing new may begin
+	sending   context.Context // ends when what runs must stop
+	domain    string
+	todo      []mail.LeasedMessage
+	leases    *leases
+	plan      relay.Plan
+	session   *relay.Session
+	failure   *relay.Failure // of the destination: holds for all that follow
+	sent      int
+	postponed int // messages given back because of the provider
 }
 
 func (w *Worker) newRun(ctx, sending context.Context, batch []mail.LeasedMessage) *run {
@@ -95,11 +97,54 @@ func (r *run) more() []mail.LeasedMessage {
 	return next
 }
 
+// turn tells whether a message may begin now, as far as the provider of the
+// destination is concerned; else from when. One whose time is over gets its
+// last attempt all the same.
+func (r *run) turn(m mail.LeasedMessage) (from time.Time, ok bool) {
+	now := r.w.cfg.Now()
+	if !r.find() || !now.Before(m.Message.ExpiresAt) {
+		return now, true
+	}
+	return r.w.providers.turn(r.plan.Provider(), now)
+}
+
+// find gets the plan of the destination; false when there is none.
+func (r *run) find() bool {
+	if r.failure != nil {
+		return false
+	}
+	if r.plan.Domain == "" {
+		var err error
+		if r.plan, err = r.w.cfg.Relay.Plan(r.sending, r.domain); err != nil {
+			r.plan = relay.Plan{}
+			r.failed(err)
+			return false
+		}
+	}
+	return true
+}
+
+// postpone gives a message back for a time when the provider may take it;
+// those behind it, at the configured rate.
+func (r *run) postpone(m mail.LeasedMessage, from time.Time) []fate {
+	next := from.Add(time.Duration(r.postponed) * r.w.providers.interval)
+	r.postponed++
+	out := r.giveBack(m)
+	for i := range out {
+		out[i].next = next
+	}
+	return out
+}
+
 // one attempts one message and settles its entries.
 func (r *run) one(m mail.LeasedMessage) {
 	defer r.leases.drop(m)
 	if r.ctx.Err() != nil {
 		r.w.settle(r.sending, m, r.giveBack(m))
+		return
+	}
+	if from, ok := r.turn(m); !ok {
+		r.w.settle(r.sending, m, r.postpone(m, from))
 		return
 	}
 	results := r.attempt(m)
@@ -140,6 +185,7 @@ func (r *run) attempt(m mail.LeasedMessage) []relay.Result {
 		results = r.session.Send(r.sending, msg, recipients(m.Entries))
 	}
 	r.sent++
+	r.w.hear(r.sending, r.session.Provider(), results)
 	r.elsewhere(m, msg, results)
 	for _, res := range results {
 		if res.Outcome == mail.OutcomeDelivered {
@@ -160,17 +206,20 @@ func (r *run) open() {
 		return
 	}
 	r.sent = 0
-	var err error
-	if r.plan.Domain == "" {
-		r.plan, err = r.w.cfg.Relay.Plan(r.sending, r.domain)
-	}
-	if err == nil {
-		r.session, err = r.w.cfg.Relay.Open(r.sending, r.plan)
-	}
-	if err == nil {
-		r.w.connected(r.sending, r.plan)
+	if !r.find() {
 		return
 	}
+	session, err := r.w.cfg.Relay.Open(r.sending, r.plan)
+	if err != nil {
+		r.failed(err)
+		return
+	}
+	r.session = session
+	r.w.connected(r.sending, r.plan)
+}
+
+// failed keeps why the destination cannot be reached.
+func (r *run) failed(err error) {
 	if !errors.As(err, &r.failure) {
 		r.failure = &relay.Failure{Reply: mail.RemoteReply{Status: "4.3.0", Text: "the message could not be sent now"}, Err: err}
 	}
@@ -181,6 +230,7 @@ func (r *run) open() {
 	if !r.failure.Permanent {
 		r.w.down(r.domain)
 	}
+	r.w.hear(r.sending, r.plan.Provider(), []relay.Result{r.failure.Result()})
 	r.w.unreached(r.sending, r.plan, r.domain, r.failure)
 }
 
@@ -193,7 +243,7 @@ func (r *run) elsewhere(m mail.LeasedMessage, msg *relay.Message, results []rela
 			again = append(again, i)
 		}
 	}
-	if len(again) == 0 || !r.session.HasNext() || r.ctx.Err() != nil {
+	if len(again) == 0 || !r.session.HasNext() || r.ctx.Err() != nil || r.w.providers.paused(r.session.NextProvider(), r.w.cfg.Now()) {
 		return
 	}
 	next, err := r.session.Next(r.sending)

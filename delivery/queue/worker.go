@@ -12,11 +12,12 @@ import (
 
 // Worker works the queue of one node. Any number of nodes may.
 type Worker struct {
-	cfg   Config
-	slots chan struct{} // one per connection
-	freed chan struct{} // a run ended
-	port  portWatch
-	pool  *pool
+	cfg       Config
+	slots     chan struct{} // one per connection
+	freed     chan struct{} // a run ended
+	port      portWatch
+	pool      *pool
+	providers providers
 	// unsettled counts the outcomes that could not be written yet: while there
 	// are any, nothing new is leased.
 	unsettled atomic.Int64
@@ -36,7 +37,11 @@ type dest struct {
 // New makes a Worker.
 func New(cfg Config) *Worker {
 	cfg = cfg.orDefaults()
-	return &Worker{cfg: cfg, slots: make(chan struct{}, cfg.Connections), freed: make(chan struct{}, 1),
+	var interval time.Duration
+	if cfg.Rate > 0 {
+		interval = time.Minute / time.Duration(cfg.Rate)
+	}
+	return &Worker{cfg: cfg, providers: providers{interval: interval}, slots: make(chan struct{}, cfg.Connections), freed: make(chan struct{}, 1),
 		port: portWatch{suspect: map[string]time.Time{}, stale: true}, dests: map[string]*dest{},
 		pool: &pool{keepFor: cfg.KeepIdle, max: cfg.Connections, idle: map[string][]*idle{}}}
 }

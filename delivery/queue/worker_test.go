@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -326,13 +327,13 @@ func TestBlockedPort(t *testing.T) {
 	var mu sync.Mutex
 	blocked := true
 	o := newOffice(t, func(o *office, rc *relay.Config) {
-		rc.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		rc.Dial = func(ctx context.Context, _ netip.Addr, to netip.AddrPort) (net.Conn, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if blocked {
-				return nil, &net.OpError{Op: "dial", Net: network, Err: os.ErrDeadlineExceeded}
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
 			}
-			return new(net.Dialer).DialContext(ctx, network, addr)
+			return new(net.Dialer).DialContext(ctx, "tcp", to.String())
 		}
 	})
 	w, _ := o.work(nil)

@@ -26,7 +26,15 @@ type Config struct {
 	// IsSelf tells addresses that this instance listens on, beside loopback
 	// and unspecified ones on port 25.
 	IsSelf func(netip.AddrPort) bool
-	Dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil: net.Dialer
+	// Families says over which IP versions next hops are reached.
+	Families Families
+	// Sources are addresses of this machine that connections come from: a
+	// destination always sees the same one. Of an IP version without one the
+	// system chooses.
+	Sources []netip.Addr
+	// Dial connects; from is not valid where the system chooses the source. nil:
+	// net.Dialer.
+	Dial func(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error)
 	// Shuffle orders equal MX records; nil: random.
 	Shuffle func(n int, swap func(i, j int))
 	Log     *slog.Logger
@@ -111,7 +119,7 @@ func New(cfg Config) *Client {
 		cfg.TLSPolicy = OpportunisticTLS
 	}
 	if cfg.Dial == nil {
-		cfg.Dial = new(net.Dialer).DialContext
+		cfg.Dial = dial
 	}
 	if cfg.Shuffle == nil {
 		cfg.Shuffle = rand.Shuffle

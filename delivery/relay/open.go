@@ -86,6 +86,9 @@ func (o *opening) host(ctx context.Context, h Host) (s *Session, stop bool) {
 		o.add(unresolved(h, err))
 		return nil, false
 	}
+	if len(addrs) == 0 {
+		o.add(temporary("4.4.1", "the mail host "+h.Name+" has no address of the IP version that this server uses", nil))
+	}
 	for _, a := range addrs {
 		if o.tried >= maxAddresses {
 			return nil, true
@@ -188,7 +191,7 @@ func (c *Client) connect(ctx context.Context, plan Plan, h Host, a netip.AddrPor
 	dctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Connect)
 	defer cancel()
 	remote := h.label(a)
-	conn, err := c.cfg.Dial(dctx, "tcp", a.String())
+	conn, err := c.cfg.Dial(dctx, c.source(plan.Domain, a.Addr()), a)
 	if err != nil {
 		text := "the connection was refused"
 		timeout := isTimeout(err) || dctx.Err() != nil && ctx.Err() == nil

@@ -35,6 +35,7 @@ type fakePeer struct {
 	commands []string
 	bodies   []string // as received, dots still stuffed (DATA) or raw (BDAT)
 	conns    int
+	client   string // address of the last one
 }
 
 func newPeer(t *testing.T, ehlo ...string) *fakePeer {
@@ -55,6 +56,7 @@ func newPeer(t *testing.T, ehlo ...string) *fakePeer {
 			open.Store(c, true)
 			p.mu.Lock()
 			p.conns++
+			p.client, _, _ = net.SplitHostPort(c.RemoteAddr().String())
 			p.mu.Unlock()
 			wg.Go(func() { p.serve(c); c.Close(); open.Delete(c) })
 		}
@@ -68,6 +70,13 @@ func newPeer(t *testing.T, ehlo ...string) *fakePeer {
 }
 
 func (p *fakePeer) port() int { return p.ln.Addr().(*net.TCPAddr).Port }
+
+// from is where the last connection came from.
+func (p *fakePeer) from() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.client
+}
 
 // script sets the reply to a verb or a whole line; "" is the polite one again.
 func (p *fakePeer) script(verb, reply string) {

@@ -128,8 +128,7 @@ func (c *Client) isSelf(a netip.AddrPort) bool {
 	return c.cfg.IsSelf != nil && c.cfg.IsSelf(a)
 }
 
-// addresses gives where host is to be reached, the families alternating so
-// that one broken family costs one attempt, not all.
+// addresses gives where host is to be reached, in the order to try.
 func (c *Client) addresses(ctx context.Context, h Host) ([]netip.AddrPort, error) {
 	addrs := h.Addr
 	if len(addrs) == 0 {
@@ -138,23 +137,11 @@ func (c *Client) addresses(ctx context.Context, h Host) ([]netip.AddrPort, error
 			return nil, err
 		}
 	}
-	var six, four, out []netip.AddrPort
+	var out []netip.AddrPort
 	for _, a := range addrs {
-		if p := netip.AddrPortFrom(a, uint16(h.Port)); a.Is4() {
-			four = append(four, p)
-		} else {
-			six = append(six, p)
-		}
+		out = append(out, netip.AddrPortFrom(a.Unmap(), uint16(h.Port)))
 	}
-	for i := range max(len(six), len(four)) {
-		if i < len(six) {
-			out = append(out, six[i])
-		}
-		if i < len(four) {
-			out = append(out, four[i])
-		}
-	}
-	return out, nil
+	return c.cfg.Families.order(out), nil
 }
 
 func (h Host) label(a netip.AddrPort) string {

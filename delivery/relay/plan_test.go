@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestNextHostWhenTheFirstIsDown(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	var err error
 	c, d := world(t, 2500, func(cfg *relay.Config) {
-		cfg.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, err }
+		cfg.Dial = func(context.Context, netip.Addr, netip.AddrPort) (net.Conn, error) { return nil, err }
 	})
 	err = &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 	if _, f := open(t, c, "example.test"); f == nil || f.Permanent || !f.ConnectTimeout || f.Connected || f.Reply.Status != "4.4.1" {

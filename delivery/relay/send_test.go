@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -359,8 +360,8 @@ func TestSmarthost(t *testing.T) {
 	cfg, pool := certificate(t, "smart.test")
 	p.tls = cfg
 	sh := &relay.Smarthost{Host: "smart.test", Port: p.port(), Username: "u", Password: "p", Roots: pool}
-	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, addr)
+	dial := func(ctx context.Context, _ netip.Addr, to netip.AddrPort) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", to.String())
 	}
 	c, d := world(t, 1, func(cfg *relay.Config) {
 		cfg.Dial = dial

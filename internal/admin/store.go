@@ -13,6 +13,7 @@ type Store interface {
 	AliasStore
 	KeyStore
 	QueueStore
+	SendStore
 	SetSetting(ctx context.Context, actor mail.Actor, name string, value any) error
 	Setting(ctx context.Context, name string, value any) (bool, error)
 }
@@ -82,4 +83,18 @@ type QueueStore interface {
 	Timeline(ctx context.Context, trace mail.TraceID) ([]mail.Event, error)
 	FindTraces(ctx context.Context, q mail.TraceQuery) ([]mail.TraceHit, error)
 	AfterRestore(ctx context.Context, actor mail.Actor) (mailboxes, held int64, err error)
+}
+
+// SendStore keeps what accounts may send, and who is not written to.
+type SendStore interface {
+	AccountSendPolicy(ctx context.Context, id mail.AccountID) (own mail.SendPolicy, holds mail.SendLimits, err error)
+	SetAccountSendPolicy(ctx context.Context, actor mail.Actor, id mail.AccountID, p mail.SendPolicy) error
+	DomainSendPolicy(ctx context.Context, name string) (own mail.SendPolicy, holds mail.SendLimits, err error)
+	SetDomainSendPolicy(ctx context.Context, actor mail.Actor, name string, p mail.SendPolicy) error
+	SendState(ctx context.Context, id mail.AccountID, to []mail.Address) (mail.SendState, error)
+	SendHold(ctx context.Context, id mail.AccountID) (h mail.SendHold, ok bool, err error)
+	ResumeSending(ctx context.Context, actor mail.Actor, id mail.AccountID) error
+	Suppressions(ctx context.Context, domain string) ([]mail.Suppression, error)
+	AddSuppression(ctx context.Context, actor mail.Actor, x mail.Suppression) error
+	RemoveSuppression(ctx context.Context, actor mail.Actor, a mail.Address) error
 }

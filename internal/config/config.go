@@ -33,6 +33,10 @@ type Config struct {
 	QuotaPolicy    string
 	DNSServers     []string // host:port; empty: /etc/resolv.conf
 	RelayPort      int      // port of other domains' servers
+	RelayIP        string   // both, ipv4-first, ipv4, ipv6
+	RelaySources   []netip.Addr
+	RelayRate      int // messages a minute to one provider; 0: no limit
+	RelayConns     int // at once to one destination
 	QueueLifetime  time.Duration
 
 	AuthWithoutTLS bool // for loopback peers only

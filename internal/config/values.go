@@ -62,6 +62,26 @@ func getProxyNetworks(c *Config) string {
 	return strings.Join(s, ",")
 }
 
+func setRelaySources(c *Config, s string) error {
+	c.RelaySources = nil
+	for _, f := range splitList(s) {
+		a, err := netip.ParseAddr(f)
+		if err != nil || a.IsUnspecified() {
+			return errorf("%q is no address of this machine", f)
+		}
+		c.RelaySources = append(c.RelaySources, a.Unmap())
+	}
+	return nil
+}
+
+func joinAddrs(as []netip.Addr) string {
+	var s []string
+	for _, a := range as {
+		s = append(s, a.String())
+	}
+	return strings.Join(s, ",")
+}
+
 func checkDatabaseURL(s string) error {
 	if s == "" {
 		return nil

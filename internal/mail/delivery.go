@@ -14,6 +14,8 @@ type Delivery struct {
 	Outbound Outbound
 	Relay    []Recipient
 	Events   []Event
+	// Sending counts a submission for its account's limits; nil: not one.
+	Sending *Sending
 	// Fingerprint recognises a retry of a message whose 250 the peer never
 	// read (ARCHITECTURE.md, invariants); nil when it must not be recognised.
 	Fingerprint []byte
@@ -44,6 +46,10 @@ type Outbound struct {
 	Body8Bit bool // holds 8-bit octets
 	Expires  time.Time
 	Held     bool // enters the queue held
+	// Wait is how long after the commit the first entry is due, Step the time
+	// from each entry to the next: paced mail.
+	Wait, Step time.Duration
+	Why        string // why the entries are held or wait; "" otherwise
 }
 
 // Delivered is what store.Deliver answers after the commit.
@@ -87,4 +93,5 @@ const (
 	EventHeld      EventKind = "held"
 	EventReleased  EventKind = "released"
 	EventDeleted   EventKind = "deleted"
+	EventRefused   EventKind = "refused" // a submission over a limit, or to a suppressed recipient
 )

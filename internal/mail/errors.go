@@ -39,6 +39,8 @@ const (
 	CodeUnknownCharset                 // charset not supported
 	CodeUnknownTransferEnc             // content-transfer-encoding not decodable (UNKNOWN-CTE)
 	CodeLimit                          // a command would exceed what the server does at once
+	CodeSendLimit                      // the account has sent as much as it may: later
+	CodeSuppressed                     // the recipient's own server said that it does not exist
 )
 
 // Error is the one error type that crosses rooms. Text is safe to show to a

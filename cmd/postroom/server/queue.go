@@ -18,12 +18,16 @@ func (s *Server) openQueue(context.Context, Options) error {
 		return nil
 	}
 	client := relay.New(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver, Port: s.cfg.RelayPort,
-		Smarthost: s.smarthost, IsSelf: s.isSelf, Log: s.log})
+		Smarthost: s.smarthost, IsSelf: s.isSelf, Families: families[s.cfg.RelayIP], Sources: s.cfg.RelaySources, Log: s.log})
 	w := queue.New(queue.Config{Store: s.store, Relay: client, Reports: s.delivery, OpenBlob: s.store.OpenBlob,
+		PerDestination: s.cfg.RelayConns, Rate: s.cfg.RelayRate,
 		ReleaseOrphans: s.store.ReleaseOrphans, Hostname: s.cfg.Hostname, Hook: crashpoint.Hook, Log: s.log})
 	s.work.Go(func() { w.Run(s.ctx) })
 	return nil
 }
+
+// families are the values of the key relay_ip.
+var families = map[string]relay.Families{"both": relay.BothFamilies, "ipv4-first": relay.IPv4First, "ipv4": relay.IPv4Only, "ipv6": relay.IPv6Only}
 
 // smarthost gives the next hop that an administrator set, with its password
 // opened.
