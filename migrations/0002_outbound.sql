@@ -22,7 +22,6 @@ CREATE TABLE sent_hours (
     paced_until    timestamptz,
     PRIMARY KEY (account_id, hour)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
-CREATE INDEX sent_hours_hour ON sent_hours (hour);
 
 CREATE TABLE known_recipients (
     account_id bigint      NOT NULL,

@@ -396,6 +396,8 @@ CREATE TABLE send_limits (
 
 -- What an account sent in one hour (UTC). Sums of 24 rows are its day: a row is
 -- updated for an hour only, so that an open snapshot keeps few versions of it.
+-- No index by hour: a plan made while the table was empty would take it for as
+-- good as the primary key. The sweep reads it all, a few hundred rows by account.
 CREATE TABLE sent_hours (
     account_id     bigint      NOT NULL,
     hour           timestamptz NOT NULL,
@@ -406,8 +408,6 @@ CREATE TABLE sent_hours (
     paced_until    timestamptz, -- when the last paced entry is due
     PRIMARY KEY (account_id, hour)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
--- For: the sweep takes the oldest.
-CREATE INDEX sent_hours_hour ON sent_hours (hour);
 
 -- Whom an account ever wrote to.
 CREATE TABLE known_recipients (

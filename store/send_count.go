@@ -16,9 +16,9 @@ import (
 // are taken in the order of their keys: two groups never wait crosswise.
 const sqlSent = `WITH known AS (
 		INSERT INTO known_recipients (account_id, recipient)
-		SELECT r.account_id, r.recipient FROM unnest($1::bigint[], $2::text[]) AS r (account_id, recipient)
-		WHERE NOT EXISTS (SELECT FROM known_recipients k
-			WHERE k.account_id = r.account_id AND k.recipient = r.recipient AND k.last_at > now() - interval '1 day')
+		SELECT r.account_id, r.recipient FROM unnest($1::bigint[], $2::text[]) AS r (account_id, recipient) LEFT JOIN LATERAL
+			(SELECT last_at FROM known_recipients x WHERE x.account_id = r.account_id AND x.recipient = r.recipient OFFSET 0) k ON true
+		WHERE k.last_at IS NULL OR k.last_at < now() - interval '1 day'
 		ORDER BY 1, 2
 		ON CONFLICT (account_id, recipient) DO UPDATE SET last_at = now()
 		RETURNING account_id, first_at = now() AS new
@@ -32,10 +32,10 @@ const sqlSent = `WITH known AS (
 			new_recipients = h.new_recipients + excluded.new_recipients, paced_until = greatest(h.paced_until, excluded.paced_until)
 		RETURNING h.account_id, h.hour, h.messages, h.recipients, h.new_recipients
 	)
-	SELECT c.account_id, c.messages, c.recipients, c.new_recipients,
-		coalesce(sum(p.messages), 0), coalesce(sum(p.recipients), 0), coalesce(sum(p.new_recipients), 0)
-	FROM counted c LEFT JOIN sent_hours p ON p.account_id = c.account_id AND p.hour < c.hour AND p.hour > c.hour - interval '24 hours'
-	GROUP BY 1, 2, 3, 4`
+	SELECT c.account_id, c.messages, c.recipients, c.new_recipients, p.*
+	FROM counted c CROSS JOIN LATERAL (
+		SELECT coalesce(sum(messages), 0), coalesce(sum(recipients), 0), coalesce(sum(new_recipients), 0) FROM sent_hours h
+		WHERE h.account_id = c.account_id AND h.hour < c.hour AND h.hour > c.hour - interval '24 hours') p`
 
 // accountSent is what a group submits for one account, and what the account
 // has sent with it.

@@ -21,11 +21,14 @@ const thisHour = `date_trunc('hour', now(), 'UTC')`
 const normFor = 30 * 24 * time.Hour
 
 // sqlSendState reads all that a submission of account $1 to the recipients $2
-// is judged by. $3 is normFor.
+// is judged by. $3 is normFor. A LATERAL with OFFSET 0 leaves one way to read a
+// table, by its key (pinned.go).
 var sqlSendState = `SELECT ` + policyColumns("p") + `, ` + policyColumns("d") + `, h.*,
-		(SELECT count(*) FROM unnest($2::text[]) AS r (recipient) WHERE NOT EXISTS
-			(SELECT FROM known_recipients k WHERE k.account_id = a.id AND k.recipient = r.recipient)),
-		ARRAY(SELECT recipient FROM suppressions WHERE recipient = ANY($2) AND expires_at > now() ORDER BY 1),
+		(SELECT count(*) - count(k.recipient) FROM unnest($2::text[]) AS r (recipient) LEFT JOIN LATERAL
+			(SELECT recipient FROM known_recipients x WHERE x.account_id = a.id AND x.recipient = r.recipient OFFSET 0) k ON true),
+		ARRAY(SELECT x.recipient FROM unnest($2::text[]) AS r (recipient) CROSS JOIN LATERAL
+			(SELECT recipient, expires_at FROM suppressions s WHERE s.recipient = r.recipient OFFSET 0) x
+			WHERE x.expires_at > now() ORDER BY 1),
 		CASE WHEN o.resumed_at IS NULL THEN coalesce(o.reason, '') ELSE '' END,
 		coalesce(o.resumed_at > now() - interval '24 hours', false)
 	FROM accounts a LEFT JOIN send_limits p ON p.id = a.id LEFT JOIN send_limits d ON d.id = a.domain_id
@@ -94,7 +97,7 @@ func (s *Store) SubmissionRecipient(ctx context.Context, id mail.AccountID, to m
 	var until *time.Time
 	err = s.pool.QueryRow(ctx, `SELECT p.recipients_per_message, d.recipients_per_message, x.reason, x.expires_at
 		FROM accounts a LEFT JOIN send_limits p ON p.id = a.id LEFT JOIN send_limits d ON d.id = a.domain_id
-		LEFT JOIN suppressions x ON x.recipient = $2 AND x.expires_at > now()
+		LEFT JOIN LATERAL (SELECT reason, expires_at FROM suppressions s WHERE s.recipient = $2 OFFSET 0) x ON x.expires_at > now()
 		WHERE a.id = $1`, id, recipientKey(to)).Scan(&own, &domain, &reason, &until)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil, mail.Errorf(mail.CodeNotFound, "no such account")

@@ -33,12 +33,15 @@ var jsonRuns = []struct{ command, args, stdin string }{
 	{"deliver", "x@outside.example --as al@example.org", "From: <al@example.org>\nSubject: x\n\nHi.\n"},
 	{"trace", "$ID", ""}, {"trace", "--recipient x@outside.example", ""},
 	{"queue list", "", ""}, {"queue show", "$ID", ""}, {"queue hold", "$ID", ""}, {"queue release", "$ID", ""}, {"queue retry", "$ID", ""}, {"queue delete", "$ID --yes", ""},
+	{"account limits", "al@example.org", ""}, {"domain limits", "example.org", ""},
+	{"suppression add", "gone@outside.example", ""}, {"suppression list", "", ""}, {"suppression remove", "gone@outside.example", ""},
 	{"check", "--no-dns", ""}, {"purge", "--yes", ""}, {"after-restore", "--yes", ""},
 	{"domain add", "example.net", ""}, {"domain delete", "example.net --yes", ""},
 }
 
-// withoutJSON: what runs until it is stopped, and what asks a running server.
-var withoutJSON = map[string]bool{"serve": true, "demo": true, "health": true}
+// withoutJSON: what runs until it is stopped, what asks a running server, and
+// what needs an account that the server has held.
+var withoutJSON = map[string]bool{"serve": true, "demo": true, "health": true, "account resume": true}
 
 // TestJSONEverywhere: every command prints one JSON value for --json, and
 // nothing else on stdout.
