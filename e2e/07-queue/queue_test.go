@@ -213,6 +213,8 @@ func reports(t *testing.T, o *office) {
 	o.submit(t, "<"+alice+"> RET=HDRS ENVID=q1", "<friend@far.example> ORCPT=rfc822;pal@far.example", "failing")
 	o.Await(t, alice, "Action: failed", "Status: 5.1.1", "550 5.1.1 gone", "Original-Envelope-Id: q1", "Original-Recipient: rfc822; pal@far.example", "Subject: failing")
 	o.far.Refuse(nil)
+	// Who does not exist is not written to again, until somebody says otherwise.
+	o.do(t, "", "suppression", "remove", "friend@far.example")
 	before := len(o.near.Arrived())
 	o.submit(t, "<"+alice+">", "<friend@far.example> NOTIFY=SUCCESS", "to one without DSN")
 	o.Await(t, alice, "Action: relayed", "Subject: to one without DSN")
@@ -237,7 +239,7 @@ func noReport(t *testing.T, o *office) {
 	before := len(o.Mailbox(t, alice, "INBOX"))
 	o.far.Refuse(gone)
 	defer o.far.Refuse(nil)
-	id := o.submit(t, "<>", "<friend@far.example> NOTIFY=SUCCESS,FAILURE,DELAY", "receipt")
+	id := o.submit(t, "<>", "<ghost@far.example> NOTIFY=SUCCESS,FAILURE,DELAY", "receipt")
 	o.await(t, id, "", 0)
 	if n := len(o.Mailbox(t, alice, "INBOX")); n != before {
 		t.Errorf("%d reports about a message without a sender", n-before)
