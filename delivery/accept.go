@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"postroom/internal/authres"
 	"postroom/internal/mail"
 )
 
@@ -26,6 +27,9 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 		return mail.Delivered{}, m.refused(ctx, err)
 	}
 	m.msg = msg
+	if err := m.decide(ctx); err != nil {
+		return mail.Delivered{}, m.refused(ctx, err)
+	}
 	del, err := m.delivery(ctx)
 	if err != nil {
 		return mail.Delivered{}, m.refused(ctx, err)
@@ -47,24 +51,40 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 	return out, nil
 }
 
+// decide ends the checks with a verdict, and says what they found in a field
+// of ours (RFC 8601).
+func (m *Incoming) decide(ctx context.Context) (err error) {
+	if m.checks == nil {
+		return nil
+	}
+	found := m.checks.finish(ctx)
+	if m.verdict, err = m.d.judgeEvidence(ctx, m.e, found); err != nil {
+		return err
+	}
+	m.checked = "; " + found.summary()
+	m.results = authres.Format(m.d.cfg.Hostname, found.results(m.s.Peer.Addr()), m.e.UTF8)
+	return m.verdict.Refuse
+}
+
 // delivery puts together what the message changes.
 func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 	signature, err := m.sign(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ours := m.d.receivedField(m.s, m.e, m.trace, m.at, m.e.UTF8) + signature + m.added
+	ours := m.results + m.d.receivedField(m.s, m.e, m.trace, m.at, m.e.UTF8) + signature + m.added
 	del := &mail.Delivery{
 		Trace: m.trace, Content: m.msg, Summary: m.msg.Summary, Relay: m.route.relay, Sending: m.sending.count,
 		Events: []mail.Event{{Trace: m.trace, At: m.at, Kind: mail.EventAccepted, Account: m.s.Account,
-			Peer: m.peer(), Text: fmt.Sprintf("from <%s>, %d octets, %s", m.e.From, m.msg.Summary.Size, m.s.With(m.e.UTF8))}},
+			Peer: m.peer(), Text: fmt.Sprintf("from <%s>, %d octets, %s%s", m.e.From, m.msg.Summary.Size, m.s.With(m.e.UTF8), m.checked)}},
 	}
 	if m.named {
 		del.Fingerprint = fingerprint(m.s, m.e, m.msg.Summary.Hash)
 	}
 	for _, l := range m.route.locals {
+		junk := m.verdict.Junk || m.verdict.Suspect
 		del.Locals = append(del.Locals, mail.LocalDelivery{
-			Account: l.account, Received: m.at, Recipient: l.rcpt.Address,
+			Account: l.account, Received: m.at, Recipient: l.rcpt.Address, Junk: junk, Why: m.verdict.Why,
 			Prefix: []byte(returnPath(m.e.From) + m.d.deliveredTo(l.address) + ours),
 		})
 	}
@@ -79,7 +99,7 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 // client asked for.
 func (m *Incoming) outbound(fields string) mail.Outbound {
 	needsUTF8 := m.e.UTF8 && (m.header8 || !m.e.From.IsASCII())
-	ours := m.d.receivedField(m.s, m.e, m.trace, m.at, needsUTF8) + fields
+	ours := m.results + m.d.receivedField(m.s, m.e, m.trace, m.at, needsUTF8) + fields
 	var prefix strings.Builder
 	for _, f := range m.route.forwards {
 		if needsUTF8 || f.IsASCII() {

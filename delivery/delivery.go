@@ -22,6 +22,8 @@ type Store interface {
 	// Deliver writes everything in one transaction and returns after its commit.
 	Deliver(ctx context.Context, d *mail.Delivery) (mail.Delivered, error)
 	ResolveRecipient(ctx context.Context, rcpt mail.Address) (mail.Resolution, error)
+	// DomainHosted tells whether mail for a domain is delivered here.
+	DomainHosted(ctx context.Context, domain string) (bool, error)
 	SenderAllowed(ctx context.Context, acct mail.AccountID, a mail.Address) (bool, error)
 	// SendState and SubmissionRecipient tell what limits a submission.
 	SendState(ctx context.Context, acct mail.AccountID, to []mail.Address) (mail.SendState, error)
@@ -38,9 +40,11 @@ type Config struct {
 	QuotaHard     bool          // over quota is 552, not 452
 	// NoLimits tells peers whose accounts send without limits; nil: nobody.
 	NoLimits func(netip.Addr) bool
-	Now      func() time.Time
-	Log      *slog.Logger
-	Hook     func(point string) // crash tests: "delivery:data"; nil otherwise
+	// Checks authenticates mail from outside; nil: it is taken as it comes.
+	Checks *Checks
+	Now    func() time.Time
+	Log    *slog.Logger
+	Hook   func(point string) // crash tests: "delivery:data"; nil otherwise
 }
 
 // Delivery decides about mail. It is safe for concurrent use.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"postroom/internal/authres"
 	"postroom/internal/mail"
 	"postroom/internal/message"
 	"postroom/internal/spool"
@@ -26,6 +27,11 @@ type Incoming struct {
 	trace   mail.TraceID
 	at      time.Time
 	sending sending
+
+	checks  *inspection // nil: none are made
+	verdict Verdict
+	results string // Authentication-Results field; "" without checks
+	checked string // the same for the timeline
 
 	head    []byte // until judged; then as the spool got it
 	ended   bool   // the empty line came
@@ -56,6 +62,7 @@ func (d *Delivery) Begin(ctx context.Context, s *mail.Session, e *mail.Envelope)
 			return nil, err
 		}
 	}
+	m.checks = d.inspect(ctx, s, e)
 	return m, nil
 }
 
@@ -71,7 +78,7 @@ func (m *Incoming) Write(p []byte) (int, error) {
 			return n, nil
 		}
 	}
-	m.put(p)
+	m.putBody(p)
 	return n, nil
 }
 
@@ -110,6 +117,10 @@ func (m *Incoming) judge() {
 	if m.err != nil {
 		return
 	}
+	if m.checks != nil {
+		m.checks.header(m.head, m.ended)
+		m.head = authres.Remove(m.head, m.d.cfg.Hostname)
+	}
 	m.header8 = has8bit(m.head)
 	m.w = m.d.spool.Begin([]byte(m.added), m.d.cfg.MaxSize)
 	m.put(m.head)
@@ -122,6 +133,14 @@ func (m *Incoming) judgeSubmission() error {
 	sub, err := m.d.submit(m.ctx, m.s, m.head, m.trace, m.at)
 	m.head, m.added, m.from = sub.header, sub.added, sub.from
 	return err
+}
+
+// putBody takes octets that stand behind the empty line.
+func (m *Incoming) putBody(p []byte) {
+	if m.checks != nil && m.err == nil {
+		m.checks.Write(p)
+	}
+	m.put(p)
 }
 
 func (m *Incoming) put(p []byte) {
@@ -146,6 +165,9 @@ func has8bit(p []byte) bool {
 
 // Discard drops what was spooled.
 func (m *Incoming) Discard() {
+	if m.checks != nil {
+		m.checks.cancel()
+	}
 	switch {
 	case m.msg != nil:
 		m.msg.Discard()

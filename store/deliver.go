@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"postroom/internal/mail"
@@ -23,7 +24,13 @@ func (s *Store) Deliver(ctx context.Context, d *mail.Delivery) (mail.Delivered, 
 	if err != nil {
 		return mail.Delivered{}, err
 	}
-	if err := s.write(ctx, u); err != nil {
+	err = s.write(ctx, u)
+	if mail.Is(err, mail.CodeNotFound) && junks(d) { // a Junk mailbox was deleted meanwhile: look again
+		if u, err = s.deliveryUnit(ctx, d); err == nil {
+			err = s.write(ctx, u)
+		}
+	}
+	if err != nil {
 		return mail.Delivered{}, err
 	}
 	if u.trace != d.Trace {
@@ -70,7 +77,7 @@ func (s *Store) deliveryUnit(ctx context.Context, d *mail.Delivery) (*unit, erro
 	}
 	for i := range d.Locals {
 		l := &d.Locals[i]
-		s.addEvent(u, mail.Event{Trace: d.Trace, Kind: mail.EventFiled, Account: l.Account, Recipient: l.Recipient.String()})
+		s.addEvent(u, mail.Event{Trace: d.Trace, Kind: mail.EventFiled, Account: l.Account, Recipient: l.Recipient.String(), Text: l.Why})
 	}
 	for i := range d.Relay {
 		kind := mail.EventQueued
@@ -90,7 +97,7 @@ func (s *Store) addLocals(ctx context.Context, u *unit, d *mail.Delivery, blob m
 		k := mailboxKey{l.Account, l.Mailbox}
 		var err error
 		if k.mailbox == 0 {
-			if k.mailbox, err = s.lane.names.inbox(ctx, l.Account); err != nil {
+			if k.mailbox, err = s.target(ctx, l); err != nil {
 				return err
 			}
 		}
@@ -103,6 +110,20 @@ func (s *Store) addLocals(ctx context.Context, u *unit, d *mail.Delivery, blob m
 			flags: l.Flags, keywords: kw, received: l.Received, trace: d.Trace}
 	}
 	return nil
+}
+
+// target is the mailbox of a local delivery that names none.
+func (s *Store) target(ctx context.Context, l *mail.LocalDelivery) (mail.MailboxID, error) {
+	if l.Junk {
+		if id, err := s.junkMailbox(ctx, l.Account); err != nil || id != 0 {
+			return id, err
+		}
+	}
+	return s.lane.names.inbox(ctx, l.Account)
+}
+
+func junks(d *mail.Delivery) bool {
+	return slices.ContainsFunc(d.Locals, func(l mail.LocalDelivery) bool { return l.Junk })
 }
 
 func (s *Store) addRelay(u *unit, d *mail.Delivery, blob mail.BlobID) {

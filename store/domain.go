@@ -43,6 +43,13 @@ func (s *Store) Domain(ctx context.Context, name string) (mail.DomainRecord, err
 	return d, dbError(err)
 }
 
+// DomainHosted tells whether mail for a domain is delivered here. Questions
+// that wait together are asked together.
+func (s *Store) DomainHosted(ctx context.Context, name string) (bool, error) {
+	hit, err := s.lookups.one(ctx, mail.Address{Local: "postmaster", Domain: name})
+	return hit.ours, dbError(err)
+}
+
 // Domains lists all domains by name, with what they hold. The keys come
 // without their sealed part.
 func (s *Store) Domains(ctx context.Context) ([]mail.DomainListing, error) {

@@ -51,3 +51,10 @@ func (s *Store) MailboxByName(ctx context.Context, acct mail.AccountID, name str
 	}
 	return m, st, dbError(err)
 }
+
+// junkMailbox finds the mailbox with the use \Junk; 0 when there is none.
+func (s *Store) junkMailbox(ctx context.Context, acct mail.AccountID) (id mail.MailboxID, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT coalesce((SELECT id FROM mailboxes
+		WHERE account_id = $1 AND special_use = '\Junk' ORDER BY id LIMIT 1), 0)`, acct).Scan(&id)
+	return id, dbError(err)
+}

@@ -31,6 +31,9 @@ type Config struct {
 
 	MaxMessageSize int64 // octets
 	QuotaPolicy    string
+	Checks         string   // of mail from outside: "on" or "off"
+	OwnDomains     string   // mail that claims them without proof: "refuse", "junk" or "accept"
+	TrustedSealers []string // ARC, by domain
 	DNSServers     []string // host:port; empty: /etc/resolv.conf
 	RelayPort      int      // port of other domains' servers
 	RelayIP        string   // both, ipv4-first, ipv4, ipv6

@@ -29,9 +29,9 @@ type Result struct {
 	Identity  string // i=: local part, or nothing, @ and domain in A-labels; UTF-8 without control characters
 	Selector  string // s=, A-labels, lower case
 	Algorithm string // a=, one that is known; else empty
-	B         string // the first 8 characters of b=: tells signatures of a domain apart
+	B         string // b=, as far as it is base64: its beginning tells signatures of a domain apart
 
-	Testing  bool  // the key says t=y: never a Pass (RFC 6376 §3.6.1)
+	Testing  bool  // the key says t=y: a failure is Neutral (RFC 6376 §3.6.1)
 	Strict   bool  // the key says t=s: the domain of i= must be that of d=
 	Unsigned int64 // octets of the canonical body that l= leaves out: never a Pass when there are some
 }

@@ -26,6 +26,10 @@ type LocalDelivery struct {
 	Account AccountID
 	// Mailbox is the target; 0 means INBOX.
 	Mailbox MailboxID
+	// Junk files into the mailbox with the use \Junk instead, where the account
+	// has one, and Why says why, for the events.
+	Junk bool
+	Why  string
 	// Prefix is this recipient's own trace (Return-Path, Delivered-To,
 	// Received …), complete lines with CRLF, served before the octets.
 	Prefix    []byte

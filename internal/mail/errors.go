@@ -40,6 +40,7 @@ const (
 	CodeUnknownTransferEnc             // content-transfer-encoding not decodable (UNKNOWN-CTE)
 	CodeLimit                          // a command would exceed what the server does at once
 	CodeSendLimit                      // the account has sent as much as it may: later
+	CodePolicy                         // refused for what it is: a policy of ours, or of the domain it claims
 	CodeSuppressed                     // the recipient's own server said that it does not exist
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"postroom/delivery"
@@ -26,8 +27,22 @@ func (s *Server) openDelivery(context.Context, Options) (err error) {
 	keys := delivery.NewKeyRing(s.store.SigningKeys, s.ring.Open, nil)
 	s.delivery = delivery.New(delivery.Config{Hostname: s.cfg.Hostname, MaxSize: s.cfg.MaxMessageSize,
 		QueueLifetime: s.cfg.QueueLifetime, QuotaHard: s.cfg.QuotaPolicy == "permanent", Log: s.log,
+		Checks:   s.checks(),
 		NoLimits: func(a netip.Addr) bool { return s.cfg.LiftLimits && a.Unmap().IsLoopback() }, Hook: crashpoint.Hook}, s.store, s.spool, keys)
 	return nil
+}
+
+// checks says how mail from outside is authenticated; nil: not at all.
+func (s *Server) checks() *delivery.Checks {
+	if s.cfg.Checks == "off" {
+		return nil
+	}
+	sealers := make([]string, len(s.cfg.TrustedSealers))
+	for i, d := range s.cfg.TrustedSealers {
+		sealers[i] = strings.ToLower(d)
+	}
+	return &delivery.Checks{Resolver: s.resolver, TrustedSealers: sealers, OwnClaims: delivery.OwnClaims(s.cfg.OwnDomains),
+		Gateway: gatewayPeer(s.gateways)}
 }
 
 // authConfig says who is verified how.
