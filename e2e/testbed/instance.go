@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"postroom/e2e/client"
+	"postroom/internal/dns/dnstest"
 )
 
 // Options say what differs from a plain start.
@@ -31,7 +32,7 @@ type Options struct {
 	Hostname string // "" : mail.test
 	Host     string // listening address; "" : 127.0.0.1
 	Database string // URL; "" : a private PostgreSQL
-	DNS      string // host:port of the DNS server
+	DNS      string // host:port of the DNS server; "": one that knows no names
 	Relay    int    // relay_port; 0 : not set
 	Settings string // more lines of the file, above its tables
 	Env      []string
@@ -66,6 +67,13 @@ func Start(ctx context.Context, o Options) (*Instance, error) {
 			return nil, err
 		}
 		o.Binary = b
+	}
+	if o.DNS == "" {
+		dns, err := dnstest.Start("127.0.0.1:0") // as long as the test
+		if err != nil {
+			return nil, err
+		}
+		o.DNS = dns.Addr()
 	}
 	i := &Instance{Options: o, Config: filepath.Join(o.Dir, "postroom.toml"), Log: filepath.Join(o.Dir, "postroom.log")}
 	if err := i.takePorts(); err != nil {
@@ -117,9 +125,7 @@ func (i *Instance) writeConfig() error {
 	if i.Database != "" {
 		fmt.Fprintf(&b, "database_url = %q\n", i.Database)
 	}
-	if i.DNS != "" {
-		fmt.Fprintf(&b, "dns_servers = [%q]\n", i.DNS)
-	}
+	fmt.Fprintf(&b, "dns_servers = [%q]\n", i.DNS)
 	if i.Relay != 0 {
 		fmt.Fprintf(&b, "relay_port = %d\n", i.Relay)
 	}

@@ -53,7 +53,7 @@ func migrated(t *testing.T, base string) {
 	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	inst := testbed.New(t, testbed.Options{Dir: dir, Database: pg.URL, DNS: "127.0.0.1:9",
+	inst := testbed.New(t, testbed.Options{Dir: dir, Database: pg.URL,
 		Settings: "master_key_file = \"" + keyFile + "\""})
 	got, err := Read(inst, want.Accounts)
 	if err != nil {

@@ -36,7 +36,7 @@ func run(ctx context.Context, base string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	inst, err := testbed.Start(ctx, testbed.Options{Dir: dir, DNS: "127.0.0.1:9"})
+	inst, err := testbed.Start(ctx, testbed.Options{Dir: dir})
 	if err != nil {
 		return err
 	}
