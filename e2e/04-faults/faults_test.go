@@ -124,11 +124,11 @@ func TestSpoolDiskIsFull(t *testing.T) {
 	spool := filepath.Join(dir, "data", "spool")
 	mount(t, spool, "2m")
 	inst := testbed.Company(t, testbed.Options{Dir: dir, Settings: "lift_limits = true"}, "example.test", "alice", "bob")
-	big := []byte("Subject: big\r\n\r\n" + noise(t))
+	big := []byte("From: carol@outside.example\r\nSubject: big\r\n\r\n" + noise(t))
 	if r := send(t, inst, big); r.Code != 452 {
 		t.Errorf("a message that the spool can't hold: %v", r)
 	}
-	if r := send(t, inst, []byte("Subject: small\r\n\r\nstill works\r\n")); r.Code != 250 {
+	if r := send(t, inst, []byte("From: carol@outside.example\r\nSubject: small\r\n\r\nstill works\r\n")); r.Code != 250 {
 		t.Errorf("a small one after it: %v", r)
 	}
 	c, err := inst.IMAPS(bob, testbed.Password)

@@ -75,7 +75,7 @@ func (l *Load) stopping() bool {
 func (l *Load) run(relay bool) {
 	for !l.stopping() {
 		f := Fate{Key: fmt.Sprintf("case-%06d", l.next.Add(1)), Relayed: relay}
-		msg := loadMessage(f.Key)
+		msg := loadMessage(f.Key, relay)
 		for {
 			code := l.try(relay, msg)
 			l.mu.Lock()
@@ -94,13 +94,17 @@ func (l *Load) run(relay bool) {
 }
 
 // loadMessage makes one message; every tenth is larger than one chunk in memory.
-func loadMessage(key string) []byte {
+func loadMessage(key string, relay bool) []byte {
+	from := "sender@outside.example"
+	if relay {
+		from = "alice@example.test"
+	}
 	n := 20
 	if key[len(key)-1] == '7' {
 		n = 20_000
 	}
-	b := fmt.Appendf(nil, "X-Case: %s\r\nFrom: <alice@example.test>\r\nTo: <bob@example.test>\r\n"+
-		"Subject: %s\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <%s@outside.example>\r\n\r\n", key, key, key)
+	b := fmt.Appendf(nil, "X-Case: %s\r\nFrom: <%s>\r\nTo: <bob@example.test>\r\n"+
+		"Subject: %s\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <%s@outside.example>\r\n\r\n", key, from, key, key)
 	for i := range n {
 		b = fmt.Appendf(b, "%s line %d\r\n", key, i)
 	}
