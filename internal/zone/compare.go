@@ -33,16 +33,29 @@ type Result struct {
 	About string   `json:"detail,omitempty"` // in which way it is not ok, or not of use
 }
 
-// Broken tells a required record that is not confirmed, or another but an
-// optional one that is there and wrong.
-func (r Result) Broken() bool {
-	switch r.State {
-	case OK:
-		return false
-	case Different:
-		return r.Need != Optional
+// Level is how bad a result is.
+type Level string
+
+// The levels.
+const (
+	LevelOK      Level = "ok"
+	LevelNote    Level = "note"    // an optional record is missing
+	LevelWarning Level = "warning" // a recommended one is, or an optional one is wrong
+	LevelError   Level = "error"   // a required one is not confirmed, or a recommended one is wrong
+)
+
+// Level judges a result by what depends on the record. What the DNS cannot say
+// is judged as if the record were missing: others cannot read it either.
+func (r Result) Level() Level {
+	switch {
+	case r.State == OK:
+		return LevelOK
+	case r.Need == Required || (r.State == Different && r.Need == Recommended):
+		return LevelError
+	case r.Need == Recommended || r.State != Missing:
+		return LevelWarning
 	}
-	return r.Need == Required
+	return LevelNote
 }
 
 // comparer holds what the comparisons of one domain share.

@@ -138,7 +138,11 @@ func (c comparer) tlsa(ctx context.Context, rec Record) Result {
 		found = append(found, data(rr))
 	}
 	out := among(rec, found)
-	if out.State == OK && !a.Authentic {
+	switch {
+	case out.State != OK && a.Authentic:
+		// The record is optional as long as it is not there.
+		out.Need, out.About = Required, "the zone has DNSSEC: senders with DANE find that the key is another, and deliver nothing"
+	case !a.Authentic:
 		out.About = "without DNSSEC, or without a resolver that validates it: senders ignore the record"
 	}
 	return out

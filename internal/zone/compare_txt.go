@@ -56,7 +56,7 @@ func (c comparer) spf(ctx context.Context, rec Record) Result {
 		from = mail.Address{}
 	}
 	checker := spf.Checker{Resolver: c.r, Hostname: c.f.Host.Name}
-	for _, a := range c.f.Host.outgoing() {
+	for _, a := range c.f.Host.Senders() {
 		if out, ok := evaluated(rec, text, a, checker.Check(ctx, a, c.f.Host.Name, from)); !ok {
 			return out
 		}

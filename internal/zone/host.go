@@ -36,7 +36,7 @@ func (f Facts) ptr() (out []Record) {
 	a := about{PTR, Required, "the way back from the address to the name; the provider of the address sets it",
 		"many servers refuse mail from an address without a name of its own"}
 	seen := map[netip.Addr]bool{}
-	for _, addr := range append(f.Host.outgoing(), f.Host.Addresses...) {
+	for _, addr := range append(f.Host.Senders(), f.Host.Addresses...) {
 		reverse, err := mdns.ReverseAddr(addr.String())
 		if err != nil || seen[addr] {
 			continue

@@ -15,7 +15,7 @@ func (f Facts) spf() []Record {
 		"large providers refuse mail of this domain or put it into junk, and anybody can write in its name"}
 	value := "v=spf1 mx" + f.Host.others()
 	if f.Host.Smarthost != "" {
-		value += " a:" + f.Host.Smarthost
+		value += hostTerm(f.Host.Smarthost)
 	}
 	return []Record{a.txt(f.Domain, value+" "+orElse(f.SPF, "-all"))}
 }
@@ -33,12 +33,21 @@ func (f Facts) hostSPF() []Record {
 
 // others gives the terms of outgoing addresses that are not the host's own.
 func (h Host) others() (terms string) {
-	for _, addr := range h.outgoing() {
+	for _, addr := range h.Senders() {
 		if !slices.Contains(h.Addresses, addr) {
 			terms += ipTerm(addr)
 		}
 	}
 	return terms
+}
+
+// hostTerm allows the addresses of a host; that a smarthost sends from those it
+// is reached at is a guess, and its owner knows better.
+func hostTerm(host string) string {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return ipTerm(a.Unmap())
+	}
+	return " a:" + host
 }
 
 func ipTerm(a netip.Addr) string {

@@ -94,8 +94,8 @@ func Records(f Facts) []Record {
 		f.mtaSTS(), f.tlsReports(), f.services(), f.autoconfig(), f.tlsa(), f.caa())
 }
 
-// outgoing gives the addresses that mail goes out from.
-func (h Host) outgoing() []netip.Addr {
+// Senders gives the addresses that mail goes out from.
+func (h Host) Senders() []netip.Addr {
 	if len(h.Outgoing) > 0 {
 		return h.Outgoing
 	}
