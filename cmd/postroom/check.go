@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"postroom/cmd/postroom/server"
 	"postroom/delivery/queue"
-	"postroom/internal/admin"
 	"postroom/internal/config"
 	"postroom/internal/mail"
 	"postroom/internal/zone"
@@ -88,29 +86,6 @@ func (cmd checkCmd) Run(e *env) error {
 			c.dns(s)
 		}
 	}
-	c.bar.end()
-	return c.print()
-}
-
-// world checks the named domain, or all.
-func (cmd checkCmd) world(c *checker) error {
-	s, err := c.e.store()
-	if err != nil {
-		return err
-	}
-	domains, err := s.Domains(c.e.ctx)
-	if err != nil {
-		return err
-	}
-	if cmd.Domain != "" {
-		d, err := admin.New(admin.Config{Store: s, Actor: c.e.actor()}).Domain(c.e.ctx, cmd.Domain)
-		if err != nil {
-			return err
-		}
-		domains = slices.DeleteFunc(domains, func(l mail.DomainListing) bool { return l.Name != d.ASCII })
-	}
-	c.bar = c.e.progress("checking")
-	c.full(s, domains)
 	c.bar.end()
 	return c.print()
 }

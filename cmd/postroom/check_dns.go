@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	mdns "github.com/miekg/dns"
+
 	"postroom/internal/address"
 	"postroom/internal/admin"
 	"postroom/internal/dns"
-	"postroom/internal/mail"
 	"postroom/internal/zone"
 	"postroom/store"
 )
@@ -30,27 +31,11 @@ func (c *checker) dns(s *store.Store) {
 		c.add("dns", levelNote, "there are no domains yet", "postroom domain add example.org")
 	}
 	for i, d := range domains {
-		if r != nil {
-			c.domain(s, r, host, d.Name, false)
+		if r == nil || !c.domain(s, r, host, d.Name, false) {
+			return
 		}
 		c.bar.at(int64(i+1), int64(len(domains)))
 	}
-}
-
-// world is the resolver, and this server as it knows itself; a nil resolver
-// when none can be had.
-func (c *checker) world() (*dns.Client, zone.Host) {
-	r, err := c.e.resolver()
-	if err != nil {
-		c.failed("dns", err)
-		return nil, zone.Host{}
-	}
-	host := c.e.zoneHost(r)
-	if len(host.Addresses) == 0 {
-		c.add("dns", levelFail, fmt.Sprintf("the hostname %s has no address", host.Name),
-			"add an A (and AAAA) record for it, or set public_addresses to the addresses that it should have")
-	}
-	return r, host
 }
 
 func (c *checker) ask() (context.Context, context.CancelFunc) {
@@ -58,19 +43,24 @@ func (c *checker) ask() (context.Context, context.CancelFunc) {
 }
 
 // domain compares the records of one domain; all tells of those that are well,
-// too. The records of the host are told of once.
-func (c *checker) domain(s *store.Store, r *dns.Client, host zone.Host, name string, all bool) {
+// too. The records of the host are told of once. False: no DNS server answers,
+// and the other domains need not be tried.
+func (c *checker) domain(s *store.Store, r *dns.Client, host zone.Host, name string, all bool) bool {
 	f, err := admin.New(admin.Config{Store: s, Actor: c.e.actor()}).ZoneFacts(c.e.ctx, name, host)
 	if err != nil {
 		c.failed("dns", err)
-		return
+		return true
 	}
 	records := slices.DeleteFunc(zone.Records(f), func(r zone.Record) bool { return c.told[r.Zone] })
 	ctx, cancel := context.WithTimeout(c.e.ctx, recordsTime)
 	defer cancel()
+	results := zone.Compare(ctx, r, f, records)
+	if c.dead(r, results) {
+		return false
+	}
 	bad := 0
 	shown := address.DisplayDomain(f.Domain)
-	for _, res := range zone.Compare(ctx, r, f, records) {
+	for _, res := range results {
 		c.told[res.Record.Zone] = true
 		if res.State != zone.OK && res.Need != zone.Optional {
 			bad++
@@ -86,6 +76,24 @@ func (c *checker) domain(s *store.Store, r *dns.Client, host zone.Host, name str
 	if bad == 0 && !all {
 		c.add("dns", levelOK, shown+": what it needs is published", "")
 	}
+	return true
+}
+
+// dead tells that it is not the domain's DNS that does not answer, but ours:
+// even of the root there is no word.
+func (c *checker) dead(r *dns.Client, results []zone.Result) bool {
+	if slices.ContainsFunc(results, func(res zone.Result) bool { return res.State != zone.Unanswered }) {
+		return false
+	}
+	ctx, cancel := c.ask()
+	defer cancel()
+	_, err := r.Lookup(ctx, ".", mdns.TypeNS)
+	if !dns.IsTemporary(err) {
+		return false
+	}
+	c.add("dns", levelFail, "no DNS server answers, so that nothing is known of any record: "+err.Error(),
+		"set dns_servers, or look at /etc/resolv.conf; without DNS no mail goes out either")
+	return true
 }
 
 // record tells of one record.
@@ -127,24 +135,4 @@ func quotedAll(found []string) []string {
 		out = append(out, fmt.Sprintf("%q", f))
 	}
 	return out
-}
-
-// full is the whole check of these domains, from the point of view of the rest
-// of the world.
-func (c *checker) full(s *store.Store, domains []mail.DomainListing) {
-	r, host := c.world()
-	if r == nil {
-		return
-	}
-	c.certificate()
-	c.clock(s)
-	c.reputation(r, host)
-	c.outward(r, s)
-	for i, d := range domains {
-		c.domain(s, r, host, d.Name, true)
-		c.bar.at(int64(i+1), int64(len(domains)))
-	}
-	if len(domains) > 0 {
-		c.openRelay(r, host, domains[0])
-	}
 }

@@ -101,7 +101,11 @@ func (c *checker) openRelay(r dns.Resolver, host zone.Host, d mail.DomainListing
 	ctx, cancel := context.WithTimeout(c.e.ctx, relayTime)
 	defer cancel()
 	mxs, err := r.LookupMX(ctx, d.Name)
-	if err != nil || !slices.ContainsFunc(mxs, func(m dns.MX) bool { return m.Host == host.Name }) {
+	if err != nil {
+		c.add("open relay", levelNote, "not tried: "+err.Error(), "")
+		return
+	}
+	if !slices.ContainsFunc(mxs, func(m dns.MX) bool { return m.Host == host.Name }) {
 		c.add("open relay", levelNote, "not tried: the MX records of "+d.Name+" do not lead here", "")
 		return
 	}
@@ -139,7 +143,7 @@ func (c *checker) relayReport(report openrelay.Report, err error) {
 	}
 	switch {
 	case err != nil:
-		c.add("open relay", levelWarn, fmt.Sprintf("%s does not answer from here: %s", report.Addr, reason(err)), "can other servers reach it? try: telnet from outside")
+		c.add("open relay", levelWarn, fmt.Sprintf("%s does not answer from here: %s", report.Addr, reason(err)), "try it from another network: nc -v HOST 25; behind NAT it may answer others and not this machine")
 	case later > 0:
 		c.add("open relay", levelWarn, fmt.Sprintf("%s refused %d of %d ways for now only%s", report.Addr, later, len(report.Results), where), "ask again later")
 	case len(report.Open()) == 0:

@@ -76,7 +76,7 @@ func (c *checker) blockLists(r dns.Resolver, a netip.Addr) {
 	unusable := split(err)
 	for _, err := range unusable {
 		c.add("block lists", levelNote, fmt.Sprintf("%v: whether %s is listed is not known", err, a),
-			"lists refuse public resolvers: set dns_servers to a resolver of your own")
+			"several lists answer no public resolver: a resolver of your own (dns_servers) gets an answer")
 	}
 	if n := len(zones) - len(unusable) - len(listings); n > 0 {
 		c.add("block lists", levelOK, fmt.Sprintf("%s is not listed by %d of %d", a, n, len(zones)), "")

@@ -125,6 +125,12 @@ func (w *world) doesNotAnswer(t *testing.T) {
 		t.Errorf("SERVFAIL: %q", names)
 	}
 	w.dns.Fail(dmarc, dnstest.None)
+	w.dns.Fail(".", dnstest.Refused)
+	got, code := w.check(t, domain)
+	if f := in(got, "dns"); code != 1 || len(f) != 1 || !strings.Contains(f[0].Text, "no DNS server answers") {
+		t.Errorf("nothing answers: %d %+v", code, f)
+	}
+	w.dns.Fail(".", dnstest.None)
 	w.dns.Remove(dmarc)
 	defer w.publish(w.records, others...)
 	got, _ = w.check(t, domain)
