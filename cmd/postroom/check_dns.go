@@ -21,7 +21,7 @@ const recordsTime = 4 * checkTime
 
 // dns compares the records of every domain with what other servers look up.
 func (c *checker) dns(s *store.Store) {
-	r, host := c.world()
+	r, host := c.resolverAndHost()
 	domains, err := s.Domains(c.e.ctx)
 	if err != nil {
 		c.failed("database", err)

@@ -37,7 +37,7 @@ func (cmd checkCmd) world(c *checker) error {
 // full is the whole check of these domains, from the point of view of the rest
 // of the world.
 func (c *checker) full(s *store.Store, domains []mail.DomainListing) {
-	r, host := c.world()
+	r, host := c.resolverAndHost()
 	if r == nil {
 		return
 	}
@@ -56,9 +56,9 @@ func (c *checker) full(s *store.Store, domains []mail.DomainListing) {
 	}
 }
 
-// world is the resolver, and this server as it knows itself; a nil resolver
+// resolverAndHost gives the resolver, and this server as it knows itself; a nil resolver
 // when none can be had.
-func (c *checker) world() (*dns.Client, zone.Host) {
+func (c *checker) resolverAndHost() (*dns.Client, zone.Host) {
 	r, err := c.e.resolver()
 	if err != nil {
 		c.failed("dns", err)
