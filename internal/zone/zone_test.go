@@ -128,6 +128,18 @@ func TestRecordsOfLess(t *testing.T) {
 	}
 }
 
+// TestTLSAIsAComment: whoever loads the file unread publishes no TLSA record.
+func TestTLSAIsAComment(t *testing.T) {
+	f := facts(t)
+	var b strings.Builder
+	if err := zone.WriteFile(&b, f.Domain, zone.Records(f)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "only with DNSSEC, and only while renewals keep the key:\n; _25._tcp.mail.example.test. IN TLSA ") {
+		t.Errorf("%s", b.String())
+	}
+}
+
 // TestFile: a DNS server loads the file, and it holds what is of the zone alone.
 func TestFile(t *testing.T) {
 	f := facts(t)
