@@ -56,8 +56,8 @@ func (c *checker) full(s *store.Store, domains []mail.DomainListing) {
 	}
 }
 
-// resolverAndHost gives the resolver, and this server as it knows itself; a nil resolver
-// when none can be had.
+// resolverAndHost gives the resolver, nil when none can be had, and this server
+// as it knows itself.
 func (c *checker) resolverAndHost() (*dns.Client, zone.Host) {
 	r, err := c.e.resolver()
 	if err != nil {

@@ -81,7 +81,7 @@ func (c domainShowCmd) Run(e *env) error {
 			"aliases", fmt.Sprint(d.Aliases), "catch-all", orDash(strings.Join(d.CatchAll, " ")))
 		e.say("\nDNS records, as lines of a zone file (postroom dns %s tells why each is there):", d.Name)
 		for _, r := range records {
-			if r.Need != zone.Optional {
+			if r.Need != zone.Optional && r.Kind != zone.PTR { // which stands in another zone
 				fmt.Fprintln(e.out, r.Zone)
 			}
 		}
