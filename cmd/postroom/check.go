@@ -11,27 +11,32 @@ import (
 	"postroom/delivery/queue"
 	"postroom/internal/config"
 	"postroom/internal/mail"
+	"postroom/internal/zone"
 	"postroom/store"
 )
 
 type checkCmd struct {
-	NoDNS bool `name:"no-dns" help:"Leave the DNS of hostname and domains alone."`
+	Domain string `arg:"" optional:"" help:"Check what the rest of the world sees of this domain: each DNS record, reverse names, block lists, port 25, relaying."`
+	All    bool   `help:"The same for all domains."`
+	NoDNS  bool   `name:"no-dns" help:"Leave the DNS of hostname and domains alone."`
 }
 
 // The levels of findings.
 const (
-	levelOK   = "ok"
-	levelNote = "note"
-	levelWarn = "warning"
-	levelFail = "error"
+	levelOK   = string(zone.LevelOK)
+	levelNote = string(zone.LevelNote)
+	levelWarn = string(zone.LevelWarning)
+	levelFail = string(zone.LevelError)
 )
 
 // finding is one thing that check looked at.
 type finding struct {
-	Area  string `json:"area"`
-	Level string `json:"level"`
-	Text  string `json:"text"`
-	Hint  string `json:"hint,omitempty"`
+	Area   string       `json:"area"`
+	Level  string       `json:"level"`
+	Text   string       `json:"text"`
+	Hint   string       `json:"hint,omitempty"`
+	Domain string       `json:"domain,omitempty"`
+	Record *zone.Result `json:"record,omitempty"` // of the area dns
 }
 
 // checker collects findings.
@@ -39,11 +44,12 @@ type checker struct {
 	e        *env
 	cfg      *config.Config
 	findings []finding
+	told     map[string]bool // records that were compared, by their line
 	bar      *progress
 }
 
 func (c *checker) add(area, level, text, hint string) {
-	c.findings = append(c.findings, finding{area, level, text, hint})
+	c.findings = append(c.findings, finding{Area: area, Level: level, Text: text, Hint: hint})
 }
 
 // failed notes an error with the hint that it carries.
@@ -56,13 +62,16 @@ func (c *checker) failed(area string, err error) {
 }
 
 func (cmd checkCmd) Run(e *env) error {
-	c := &checker{e: e}
+	c := &checker{e: e, told: map[string]bool{}}
 	cfg, err := e.config()
 	if err != nil {
 		c.failed("settings", err)
 		return c.print()
 	}
 	c.cfg = cfg
+	if cmd.Domain != "" || cmd.All {
+		return cmd.world(c)
+	}
 	c.settings()
 	running := c.server()
 	s := c.database()
@@ -72,6 +81,7 @@ func (cmd checkCmd) Run(e *env) error {
 	c.ports(running)
 	if s != nil {
 		c.queue(s)
+		c.clock(s)
 		if !cmd.NoDNS {
 			c.dns(s)
 		}

@@ -2,26 +2,26 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 
+	mdns "github.com/miekg/dns"
+
 	"postroom/internal/address"
+	"postroom/internal/admin"
 	"postroom/internal/dns"
-	"postroom/internal/mail"
+	"postroom/internal/zone"
 	"postroom/store"
 )
 
-// dns looks up what other servers will look up: the hostname and back, and the
-// records of each domain.
+// recordsTime bounds the look-ups for one domain: SPF alone may take 20 s (RFC
+// 7208 §4.6.4).
+const recordsTime = 4 * checkTime
+
+// dns compares the records of every domain with what other servers look up.
 func (c *checker) dns(s *store.Store) {
-	resolver, err := dns.New(dns.Config{Servers: c.cfg.DNSServers, Timeout: checkTime / 2, Rounds: 1})
-	if err != nil {
-		c.failed("dns", err)
-		return
-	}
-	c.dnsHost(resolver)
+	r, host := c.resolverAndHost()
 	domains, err := s.Domains(c.e.ctx)
 	if err != nil {
 		c.failed("database", err)
@@ -31,7 +31,9 @@ func (c *checker) dns(s *store.Store) {
 		c.add("dns", levelNote, "there are no domains yet", "postroom domain add example.org")
 	}
 	for i, d := range domains {
-		c.dnsDomain(resolver, s, d)
+		if r == nil || !c.domain(s, r, host, d.Name, false) {
+			return
+		}
 		c.bar.at(int64(i+1), int64(len(domains)))
 	}
 }
@@ -40,96 +42,97 @@ func (c *checker) ask() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.e.ctx, checkTime)
 }
 
-func (c *checker) dnsHost(r dns.Resolver) {
+// domain compares the records of one domain; all tells of those that are well,
+// too. The records of the host are told of once. False: no DNS server answers,
+// and the other domains need not be tried.
+func (c *checker) domain(s *store.Store, r *dns.Client, host zone.Host, name string, all bool) bool {
+	f, err := admin.New(admin.Config{Store: s, Actor: c.e.actor()}).ZoneFacts(c.e.ctx, name, host)
+	if err != nil {
+		c.failed("dns", err)
+		return true
+	}
+	records := slices.DeleteFunc(zone.Records(f), func(r zone.Record) bool { return c.told[r.Zone] })
+	ctx, cancel := context.WithTimeout(c.e.ctx, recordsTime)
+	defer cancel()
+	results := zone.Compare(ctx, r, f, records)
+	if c.dead(r, results) {
+		return false
+	}
+	bad := 0
+	shown := address.DisplayDomain(f.Domain)
+	for _, res := range results {
+		c.told[res.Record.Zone] = true
+		if res.State != zone.OK && res.Need != zone.Optional {
+			bad++
+		}
+		if all || (res.State != zone.OK && res.Level() != zone.LevelNote) {
+			c.record(shown, res)
+		}
+	}
+	if len(f.Keys) == 0 {
+		bad++
+		c.add("dns", levelWarn, shown+": no DKIM key, mail goes out unsigned", "postroom dkim renew "+shown)
+	}
+	if bad == 0 && !all {
+		c.add("dns", levelOK, shown+": what it needs is published", "")
+	}
+	return true
+}
+
+// dead tells that it is not the domain's DNS that does not answer, but ours:
+// even of the root there is no word.
+func (c *checker) dead(r *dns.Client, results []zone.Result) bool {
+	if slices.ContainsFunc(results, func(res zone.Result) bool { return res.State != zone.Unanswered }) {
+		return false
+	}
 	ctx, cancel := c.ask()
 	defer cancel()
-	addrs, err := r.LookupAddrs(ctx, c.cfg.Hostname)
-	if err != nil || len(addrs) == 0 {
-		c.add("dns", levelFail, fmt.Sprintf("the hostname %s has no address (%v)", c.cfg.Hostname, err), "add an A (and AAAA) record for it")
-		return
+	_, err := r.Lookup(ctx, ".", mdns.TypeNS)
+	if !dns.IsTemporary(err) {
+		return false
 	}
-	for _, a := range addrs {
-		names, err := r.LookupPTR(ctx, a)
-		if err != nil || !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, c.cfg.Hostname) }) {
-			c.add("dns", levelWarn, fmt.Sprintf("%s does not lead back to %s", a, c.cfg.Hostname),
-				"ask the owner of the address for a PTR record; many servers refuse mail without it")
-			continue
+	c.add("dns", levelFail, "no DNS server answers, so that nothing is known of any record: "+err.Error(),
+		"set dns_servers, or look at /etc/resolv.conf; without DNS no mail goes out either")
+	return true
+}
+
+// record tells of one record.
+func (c *checker) record(domain string, res zone.Result) {
+	text := fmt.Sprintf("%s %s", res.Type, res.Name)
+	switch res.State {
+	case zone.OK:
+		text += ": published"
+	case zone.Missing:
+		text += ": missing"
+	case zone.Different:
+		text += fmt.Sprintf(": is %s, should be %s", strings.Join(quotedAll(res.Found), " and "), res.Value)
+	case zone.Unanswered:
+		text += ": cannot be looked up for now"
+	}
+	if res.About != "" {
+		text += " (" + res.About + ")"
+	}
+	hint := res.Breaks + "; add: " + res.Record.Zone
+	switch {
+	case res.State == zone.Unanswered:
+		hint = "ask again; while the DNS does not answer, it is as if the record were missing: " + res.Breaks
+	case res.Kind == zone.PTR:
+		hint = res.Breaks + "; ask the provider of the address for: " + res.Record.Zone
+	case res.State == zone.Different:
+		hint = res.Breaks + "; have instead: " + res.Record.Zone
+	}
+	c.findings = append(c.findings, finding{Area: "dns", Level: string(res.Level()), Text: text, Hint: hint, Domain: domain, Record: &res})
+}
+
+// quotedAll cuts what strangers published to a readable length.
+func quotedAll(found []string) []string {
+	const most = 120
+	out := make([]string, 0, len(found))
+	for _, f := range found {
+		if len(f) > most {
+			f = f[:most] + "…"
 		}
-		c.add("dns", levelOK, fmt.Sprintf("%s is %s and back", c.cfg.Hostname, a), "")
+		out = append(out, fmt.Sprintf("%q", f))
 	}
-}
-
-func (c *checker) dnsDomain(r dns.Resolver, s *store.Store, d mail.DomainListing) {
-	name := address.DisplayDomain(d.Name)
-	missing := c.findings[:len(c.findings):len(c.findings)]
-	ctx, cancel := c.ask()
-	defer cancel()
-	mx, err := r.LookupMX(ctx, d.Name)
-	if !slices.ContainsFunc(mx, func(m dns.MX) bool { return strings.EqualFold(m.Host, c.cfg.Hostname) }) {
-		c.add("dns", levelFail, fmt.Sprintf("%s: no MX record points to %s%s", name, c.cfg.Hostname, because(err)),
-			fmt.Sprintf("add: %s. MX 10 %s.", d.Name, c.cfg.Hostname))
-	}
-	if !c.hasTXT(r, d.Name, "v=spf1") {
-		c.add("dns", levelWarn, name+": no SPF record", fmt.Sprintf(`add: %s. TXT "v=spf1 mx -all"`, d.Name))
-	}
-	if !c.hasTXT(r, "_dmarc."+d.Name, "v=DMARC1") {
-		c.add("dns", levelWarn, name+": no DMARC record", fmt.Sprintf(`add: _dmarc.%s. TXT "v=DMARC1; p=none; rua=mailto:postmaster@%s"`, d.Name, d.Name))
-	}
-	c.dkim(r, d)
-	if len(c.findings) == len(missing) {
-		c.add("dns", levelOK, name+": MX, SPF, DKIM and DMARC are there", "")
-	}
-}
-
-// dkim compares what is published with the keys that sign: a record of another
-// key makes every signature a bad one.
-func (c *checker) dkim(r dns.Resolver, d mail.DomainListing) {
-	name, signs := address.DisplayDomain(d.Name), 0
-	for _, k := range d.Keys {
-		if !k.RetiredAt.IsZero() {
-			continue
-		}
-		signs++
-		host := k.Selector + "._domainkey." + d.Name
-		published := c.txt(r, host)
-		switch {
-		case !slices.ContainsFunc(published, func(t string) bool { return dkimTag(t, "p") != "" }):
-			c.add("dns", levelWarn, fmt.Sprintf("%s: no DKIM record %s", name, host), "postroom dkim "+name+" prints it")
-		case !slices.ContainsFunc(published, func(t string) bool { return dkimTag(t, "p") == base64.StdEncoding.EncodeToString(k.Public) }):
-			c.add("dns", levelFail, fmt.Sprintf("%s: the DKIM record %s holds another key than the one that signs", name, host),
-				"publish the record that postroom dkim "+name+" prints")
-		}
-	}
-	if signs == 0 {
-		c.add("dns", levelWarn, name+": no DKIM key, mail goes out unsigned", "postroom dkim renew "+name)
-	}
-}
-
-// dkimTag gives the value of a tag of a key record (RFC 6376 §3.6.1), blanks
-// left out.
-func dkimTag(record, tag string) string {
-	for part := range strings.SplitSeq(record, ";") {
-		if k, v, _ := strings.Cut(part, "="); strings.TrimSpace(k) == tag {
-			return strings.Join(strings.Fields(v), "")
-		}
-	}
-	return ""
-}
-
-func (c *checker) txt(r dns.Resolver, name string) []string {
-	ctx, cancel := c.ask()
-	defer cancel()
-	records, _ := r.LookupTXT(ctx, name)
-	return records
-}
-
-func (c *checker) hasTXT(r dns.Resolver, name, prefix string) bool {
-	return slices.ContainsFunc(c.txt(r, name), func(t string) bool { return strings.HasPrefix(t, prefix) })
-}
-
-func because(err error) string {
-	if err == nil {
-		return ""
-	}
-	return " (" + err.Error() + ")"
+	return out
 }

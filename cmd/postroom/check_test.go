@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
+
+	mdns "github.com/miekg/dns"
 
 	"postroom/internal/dns/dnstest"
 	"postroom/store/storetest"
@@ -16,7 +19,7 @@ import (
 func TestCheckReadsDNS(t *testing.T) {
 	dns := dnstest.New(t)
 	environ := []string{"POSTROOM_DATABASE_URL=" + storetest.Database(t), "POSTROOM_DATA_DIR=" + t.TempDir(),
-		"POSTROOM_HOSTNAME=mail.example.org", "POSTROOM_DNS_SERVERS=" + dns.Addr()}
+		"POSTROOM_HOSTNAME=mail.example.org", "POSTROOM_DNS_SERVERS=" + dns.Addr(), "POSTROOM_PUBLIC_ADDRESSES=192.0.2.1"}
 	cli := func(args ...string) (string, int) {
 		var out, errOut bytes.Buffer
 		code := run(context.Background(), args, streams{in: strings.NewReader(""), out: &out, err: &errOut, environ: environ})
@@ -34,24 +37,19 @@ func TestCheckReadsDNS(t *testing.T) {
 			}
 		}
 	}
-	has("nothing is published", "mail.example.org has no address", "hint: add an A (and AAAA) record for it",
-		"no MX record points to mail.example.org", "hint: add: example.org. MX 10 mail.example.org.", "no SPF record", "no DMARC record",
-		"no DKIM record", "hint: postroom dkim example.org prints it")
+	has("nothing is published", "error\tdns\tMX example.org: missing", "hint: mail for the domain goes elsewhere, or back to its senders; add: example.org. IN MX 10 mail.example.org.",
+		"error\tdns\tA mail.example.org: missing", "error\tdns\tPTR 1.2.0.192.in-addr.arpa: missing", "ask the provider of the address",
+		"error\tdns\tTXT example.org: missing", "warning\tdns\tTXT _dmarc.example.org: missing", "._domainkey.example.org: missing")
 
-	out, _ := cli("domain", "show", "example.org", "--json")
-	var shown struct {
-		DNS []struct{ Name, Type, Zone string }
-	}
-	if err := json.Unmarshal([]byte(out), &shown); err != nil || len(shown.DNS) != 5 {
+	out, _ := cli("dns", "example.org", "--json")
+	var records []struct{ Name, Type, Zone, Kind string }
+	if err := json.Unmarshal([]byte(out), &records); err != nil || len(records) < 10 {
 		t.Fatalf("%v in %s", err, out)
 	}
-	dns.Add("mail.example.org. 60 IN A 192.0.2.1")
-	for _, r := range shown.DNS {
+	for _, r := range records {
 		dns.Add(r.Zone)
 	}
-	has("without a PTR record", "192.0.2.1 does not lead back to mail.example.org", "example.org: MX, SPF, DKIM and DMARC are there")
-	dns.Add("1.2.0.192.in-addr.arpa. 60 IN PTR mail.example.org.")
-	has("all is published", "mail.example.org is 192.0.2.1 and back", "example.org: MX, SPF, DKIM and DMARC are there")
+	has("all is published", "ok\tdns\texample.org: what it needs is published")
 
 	if out, code := cli("dkim", "renew", "example.org", "--retire"); code != 0 {
 		t.Fatal(out)
@@ -62,5 +60,41 @@ func TestCheckReadsDNS(t *testing.T) {
 		t.Fatalf("%v in %s", err, out)
 	}
 	dns.Add(keys[0].Name + `. 60 IN TXT "v=DKIM1; k=rsa; p=b2xk"`)
-	has("after a renewal", "holds another key than the one that signs", "hint: publish the record that postroom dkim example.org prints")
+	has("after a renewal", "it holds another key than the one that signs", "have instead: "+keys[0].Name+". IN TXT")
+}
+
+// TestDNSPrintsAZone: what a pipe gets is a zone file of the domain.
+func TestDNSPrintsAZone(t *testing.T) {
+	environ := []string{"POSTROOM_DATABASE_URL=" + storetest.Database(t), "POSTROOM_DATA_DIR=" + t.TempDir(),
+		"POSTROOM_HOSTNAME=mail.example.org", "POSTROOM_PUBLIC_ADDRESSES=192.0.2.1 2001:db8::1"}
+	cli := func(args ...string) string {
+		var out, errOut bytes.Buffer
+		if code := run(context.Background(), args, streams{in: strings.NewReader(""), out: &out, err: &errOut, environ: environ}); code != 0 {
+			t.Fatalf("%v: %d %s", args, code, errOut.String())
+		}
+		return out.String()
+	}
+	cli("domain", "add", "example.org")
+	if table := cli("dns", "example.org", "--table"); !strings.Contains(table, "required\texample.org\tMX\t10 mail.example.org.\n") {
+		t.Errorf("table:\n%s", table)
+	}
+	zone := cli("dns", "example.org")
+	if cli("dns", "example.org", "--zone") != zone {
+		t.Error("--zone is not what a pipe gets")
+	}
+	types := map[string]int{}
+	parser := mdns.NewZoneParser(strings.NewReader(zone), "example.org.", "")
+	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
+		types[mdns.TypeToString[rr.Header().Rrtype]]++
+		if !mdns.IsSubDomain("example.org.", rr.Header().Name) {
+			t.Errorf("not of the zone: %s", rr)
+		}
+	}
+	if err := parser.Err(); err != nil {
+		t.Fatalf("%v in\n%s", err, zone)
+	}
+	want := map[string]int{"MX": 1, "A": 1, "AAAA": 1, "TXT": 6, "SRV": 6}
+	if !maps.Equal(types, want) {
+		t.Errorf("types %v, want %v", types, want)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"postroom/internal/admin"
+	"postroom/internal/zone"
 )
 
 type dkimCmd struct {
@@ -26,7 +27,7 @@ func (c dkimShowCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	records := []admin.DNSRecord{}
+	records := []zone.Record{}
 	for _, k := range keys {
 		if k.RetiredAt == nil {
 			records = append(records, k.Record)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"postroom/internal/admin"
+	"postroom/internal/zone"
 )
 
 type domainCmd struct {
@@ -66,20 +67,23 @@ func (c domainShowCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	records, err := a.DNSRecords(e.ctx, c.Name, e.cfg.Hostname)
+	f, err := e.zoneFacts(c.Name)
 	if err != nil {
 		return err
 	}
+	records := zone.Records(f)
 	shown := struct {
 		admin.Domain
-		Records []admin.DNSRecord `json:"dns"`
+		Records []zone.Record `json:"dns"`
 	}{d, records}
 	return e.result(shown, func() {
 		e.fields("domain", d.Name, "in DNS", d.ASCII, "since", when(d.CreatedAt), "accounts", fmt.Sprint(d.Accounts),
 			"aliases", fmt.Sprint(d.Aliases), "catch-all", orDash(strings.Join(d.CatchAll, " ")))
-		e.say("\nDNS records, as lines of a zone file:")
+		e.say("\nDNS records, as lines of a zone file (postroom dns %s tells why each is there):", d.Name)
 		for _, r := range records {
-			fmt.Fprintln(e.out, r.Zone)
+			if r.Need != zone.Optional && r.Kind != zone.PTR { // which stands in another zone
+				fmt.Fprintln(e.out, r.Zone)
+			}
 		}
 	})
 }

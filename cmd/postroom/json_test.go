@@ -29,7 +29,7 @@ var jsonRuns = []struct{ command, args, stdin string }{
 	{"alias add", "sales@example.org al@example.org", ""}, {"alias list", "", ""}, {"alias show", "sales@example.org", ""},
 	{"alias set", "sales@example.org bob@example.org", ""}, {"alias rename", "sales@example.org shop@example.org", ""}, {"alias delete", "shop@example.org", ""},
 	{"smarthost set", "relay.example.net", ""}, {"smarthost list", "", ""}, {"smarthost delete", "", ""},
-	{"dkim show", "example.org", ""}, {"dkim list", "example.org", ""}, {"dkim renew", "example.org", ""}, {"dkim retire", "example.org $SELECTOR", ""},
+	{"dns", "example.org", ""}, {"dkim show", "example.org", ""}, {"dkim list", "example.org", ""}, {"dkim renew", "example.org", ""}, {"dkim retire", "example.org $SELECTOR", ""},
 	{"deliver", "x@outside.example --as al@example.org", "From: <al@example.org>\nSubject: x\n\nHi.\n"},
 	{"trace", "$ID", ""}, {"trace", "--recipient x@outside.example", ""},
 	{"queue list", "", ""}, {"queue show", "$ID", ""}, {"queue hold", "$ID", ""}, {"queue release", "$ID", ""}, {"queue retry", "$ID", ""}, {"queue delete", "$ID --yes", ""},
@@ -46,7 +46,8 @@ var withoutJSON = map[string]bool{"serve": true, "demo": true, "health": true, "
 // TestJSONEverywhere: every command prints one JSON value for --json, and
 // nothing else on stdout.
 func TestJSONEverywhere(t *testing.T) {
-	environ := []string{"POSTROOM_DATABASE_URL=" + storetest.Database(t), "POSTROOM_DATA_DIR=" + t.TempDir(), "POSTROOM_HOSTNAME=mail.example.org"}
+	environ := []string{"POSTROOM_DATABASE_URL=" + storetest.Database(t), "POSTROOM_DATA_DIR=" + t.TempDir(), "POSTROOM_HOSTNAME=mail.example.org",
+		"POSTROOM_DNS_SERVERS=127.0.0.1:1"} // nothing there: no test asks the world
 	ran, id, selector := map[string]bool{}, "", ""
 	for _, r := range jsonRuns {
 		ran[r.command] = true

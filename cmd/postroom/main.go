@@ -22,7 +22,7 @@ type commands struct {
 	globals
 
 	Serve        serveCmd        `cmd:"" help:"Run the mail server."`
-	Check        checkCmd        `cmd:"" help:"Check settings, database, certificates, ports and DNS; each finding with a hint."`
+	Check        checkCmd        `cmd:"" help:"Check settings, database, certificates, ports and DNS, or what the world sees of a domain; each finding with a hint."`
 	Health       healthCmd       `cmd:"" help:"Exit 0 when the server here answers and reaches its database."`
 	Migrate      migrateCmd      `cmd:"" help:"Bring the database to this version's schema."`
 	Domain       domainCmd       `cmd:"" help:"Mail domains: add, list, show, limits, delete."`
@@ -31,7 +31,8 @@ type commands struct {
 	Queue        queueCmd        `cmd:"" help:"Mail on its way out: list, show, retry, hold, release, delete."`
 	Suppression  suppressionCmd  `cmd:"" help:"Recipients that do not exist, which submissions may not name: list, add, remove."`
 	Smarthost    smarthostCmd    `cmd:"" help:"Relays that mail goes out through, for all or one destination."`
-	Dkim         dkimCmd         `cmd:"" help:"Print a domain's DKIM, SPF and DMARC records; make new keys."`
+	Dkim         dkimCmd         `cmd:"" help:"A domain's DKIM keys: print their records, list, renew, retire."`
+	DNS          dnsCmd          `cmd:"" name:"dns" help:"Print the DNS records that a domain needs, as a table or a zone file."`
 	Key          keyCmd          `cmd:"" help:"The master key: show its fingerprint, rotate it."`
 	Trace        traceCmd        `cmd:"" help:"The timeline of a message, or of what fits a search."`
 	Deliver      deliverCmd      `cmd:"" help:"File or send one message from stdin."`

@@ -12,6 +12,7 @@ import (
 	"postroom/internal/admin"
 	"postroom/internal/mail"
 	"postroom/internal/secret"
+	"postroom/internal/zone"
 	"postroom/store"
 	"postroom/store/storetest"
 )
@@ -58,7 +59,7 @@ func TestDomainComesWithItsRecords(t *testing.T) {
 	if rsa.Selector != "r20250309" || ed.Selector != "e20250309" || rsa.Record.Name != "r20250309._domainkey.xn--bcher-kva.example" {
 		t.Errorf("keys: %+v", d.DKIM)
 	}
-	for prefix, r := range map[string]admin.DNSRecord{"v=DKIM1; k=rsa; p=": rsa.Record, "v=DKIM1; k=ed25519; p=": ed.Record} {
+	for prefix, r := range map[string]zone.Record{"v=DKIM1; k=rsa; p=": rsa.Record, "v=DKIM1; k=ed25519; p=": ed.Record} {
 		p, ok := strings.CutPrefix(r.Value, prefix)
 		if _, err := base64.StdEncoding.DecodeString(p); !ok || err != nil {
 			t.Errorf("record %q: %v", r.Value, err)
@@ -92,16 +93,15 @@ func TestDomainComesWithItsRecords(t *testing.T) {
 	refused(t, a.RetireDKIM(t.Context(), "bücher.example", "nonsense"), mail.CodeNotFound, "")
 	must(t, a.RetireDKIM(t.Context(), "bücher.example", more[0].Selector))
 	refused(t, a.RetireDKIM(t.Context(), "bücher.example", more[1].Selector), mail.CodeInUse, "renew")
-	records, err := a.DNSRecords(t.Context(), "bücher.example", "mx.example.net")
+	_, err = a.SetSmarthost(t.Context(), admin.SmarthostArgs{Host: "relay.example.net"})
 	must(t, err)
-	var zone []string
-	for _, r := range records {
-		zone = append(zone, r.Type+" "+r.Name)
+	f, err := a.ZoneFacts(t.Context(), "bücher.example", zone.Host{Name: "MX.example.net"})
+	must(t, err)
+	if len(f.Keys) != 1 || f.Keys[0].Selector != "e20250309b" || f.Host.Name != "mx.example.net" || f.Host.Smarthost != "relay.example.net" {
+		t.Errorf("facts: %+v", f)
 	}
-	if got := strings.Join(zone, ", "); got != "MX xn--bcher-kva.example, TXT xn--bcher-kva.example, "+
-		"TXT e20250309b._domainkey.xn--bcher-kva.example, TXT _dmarc.xn--bcher-kva.example" {
-		t.Errorf("records: %s", got)
-	}
+	_, err = a.ZoneFacts(t.Context(), "other.example", zone.Host{Name: "mx.example.net"})
+	refused(t, err, mail.CodeNotFound, "")
 }
 
 func TestAccountsLife(t *testing.T) {

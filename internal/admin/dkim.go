@@ -6,12 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"time"
 
 	"postroom/internal/address"
 	"postroom/internal/mail"
 	"postroom/internal/secret"
+	"postroom/internal/zone"
 )
 
 // rsaBits is the size of RSA keys: RFC 8301 §3.2 asks for 2048, and a larger
@@ -20,22 +20,16 @@ const rsaBits = 2048
 
 // DKIMKey is a signing key as it is shown: never its secret part.
 type DKIMKey struct {
-	Selector  string     `json:"selector"`
-	Algorithm string     `json:"algorithm"` // "rsa" or "ed25519"
-	CreatedAt time.Time  `json:"created_at,omitzero"`
-	RetiredAt *time.Time `json:"retired_at,omitempty"`
-	Record    DNSRecord  `json:"record"`
+	Selector  string      `json:"selector"`
+	Algorithm string      `json:"algorithm"` // "rsa" or "ed25519"
+	CreatedAt time.Time   `json:"created_at,omitzero"`
+	RetiredAt *time.Time  `json:"retired_at,omitempty"`
+	Record    zone.Record `json:"record"`
 }
 
 func showKey(k mail.DKIMKey) DKIMKey {
 	return DKIMKey{Selector: k.Selector, Algorithm: k.Algorithm, CreatedAt: k.CreatedAt, RetiredAt: at(k.RetiredAt),
-		Record: dkimRecord(k)}
-}
-
-// dkimRecord is the TXT record that publishes a key (RFC 6376 §3.6.1).
-func dkimRecord(k mail.DKIMKey) DNSRecord {
-	return txtRecord(k.Selector+"._domainkey."+k.Domain,
-		"v=DKIM1; k="+k.Algorithm+"; p="+base64.StdEncoding.EncodeToString(k.Public))
+		Record: zone.DKIMRecord(k)}
 }
 
 // makeKeys makes an RSA and an Ed25519 key of a domain, sealed, with selectors

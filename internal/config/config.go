@@ -42,6 +42,10 @@ type Config struct {
 	RelayConns     int // at once to one destination
 	QueueLifetime  time.Duration
 
+	PublicAddresses []netip.Addr // at which the internet reaches this server; empty: not told
+	CheckDNSBLs     []string     // zones that check looks for our addresses in
+	CheckProbe      string       // domain whose MX check connects to; "": none
+
 	AuthWithoutTLS bool // for loopback peers only
 	LiftLimits     bool // per-address limits, for loopback peers only
 	Limits         Limits

@@ -62,16 +62,25 @@ func getProxyNetworks(c *Config) string {
 	return strings.Join(s, ",")
 }
 
-func setRelaySources(c *Config, s string) error {
-	c.RelaySources = nil
+func setRelaySources(c *Config, s string) (err error) {
+	c.RelaySources, err = parseAddrs(s, "no address of this machine")
+	return err
+}
+
+func setPublicAddresses(c *Config, s string) (err error) {
+	c.PublicAddresses, err = parseAddrs(s, "no address")
+	return err
+}
+
+func parseAddrs(s, otherwise string) (out []netip.Addr, err error) {
 	for _, f := range splitList(s) {
 		a, err := netip.ParseAddr(f)
 		if err != nil || a.IsUnspecified() {
-			return errorf("%q is no address of this machine", f)
+			return nil, errorf("%q is %s", f, otherwise)
 		}
-		c.RelaySources = append(c.RelaySources, a.Unmap())
+		out = append(out, a.Unmap())
 	}
-	return nil
+	return out, nil
 }
 
 func joinAddrs(as []netip.Addr) string {
