@@ -101,7 +101,13 @@ func (s *Server) Serve(l net.Listener, implicitTLS bool) error {
 	return s.plain.Serve(l)
 }
 
-// Shutdown stops accepting and lets requests end until ctx is over.
+// Shutdown stops accepting and lets requests end until ctx is over, then cuts
+// them; that is ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
-	return errors.Join(s.plain.Shutdown(ctx), s.secure.Shutdown(ctx))
+	err := errors.Join(s.plain.Shutdown(ctx), s.secure.Shutdown(ctx))
+	if err != nil {
+		s.plain.Close()
+		s.secure.Close()
+	}
+	return err
 }
