@@ -13,9 +13,20 @@ import (
 // hostLabels begin the names below a domain that clients look under.
 var hostLabels = []string{"autoconfig.", "autodiscover.", mtasts.Host}
 
+// lookUp asks the directory, as one of few at a time.
+func (s *Server) lookUp(r *http.Request, domain string) (p mail.MTASTS, ok bool, err error) {
+	select {
+	case s.lookUps <- struct{}{}:
+		defer func() { <-s.lookUps }()
+		return s.Directory.MTASTS(r.Context(), domain)
+	case <-r.Context().Done():
+		return p, false, mail.Wrap(mail.CodeUnavailable, r.Context().Err(), "too many questions at once")
+	}
+}
+
 // hosted checks that a domain is served here; errors are *mail.Error.
 func (s *Server) hosted(r *http.Request, domain string) error {
-	_, _, err := s.Directory.MTASTS(r.Context(), domain)
+	_, _, err := s.lookUp(r, domain)
 	return err
 }
 

@@ -17,7 +17,7 @@ func (s *Server) mtastsPolicy(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	p, ok, err := s.Directory.MTASTS(r.Context(), domain)
+	p, ok, err := s.lookUp(r, domain)
 	if err == nil && !ok {
 		err = mail.Errorf(mail.CodeNotFound, "the domain has no policy")
 	}

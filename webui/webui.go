@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"time"
 
+	"postroom/internal/address"
 	"postroom/internal/mail"
 )
 
@@ -63,15 +64,23 @@ const (
 	lookUpTime  = 10 * time.Second
 )
 
+// maxLookUps keeps strangers from taking the store's connections, which are
+// those of the people who read their mail.
+const maxLookUps = 4
+
 // Server serves HTTP and HTTPS.
 type Server struct {
 	Config
 	plain, secure *http.Server
+	lookUps       chan struct{} // has room for those that run
 }
 
 // New makes a Server; secure is the TLS of HTTPS.
 func New(c Config, secure *tls.Config) *Server {
-	s := &Server{Config: c}
+	if d, err := address.Domain(c.Hostname); err == nil {
+		c.Hostname = d
+	}
+	s := &Server{Config: c, lookUps: make(chan struct{}, maxLookUps)}
 	h := s.handler()
 	open := h
 	if c.Challenge != nil {

@@ -9,7 +9,10 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"postroom/internal/mail"
@@ -20,9 +23,15 @@ import (
 type directory struct {
 	domains map[string]*mail.MTASTS
 	down    bool
+	slow    bool // waits for ever, as a database whose tables are locked
+	running atomic.Int32
 }
 
-func (d *directory) MTASTS(_ context.Context, domain string) (mail.MTASTS, bool, error) {
+func (d *directory) MTASTS(ctx context.Context, domain string) (mail.MTASTS, bool, error) {
+	if d.running.Add(1); d.slow {
+		<-ctx.Done()
+		return mail.MTASTS{}, false, mail.Wrap(mail.CodeUnavailable, ctx.Err(), "the database does not answer")
+	}
 	if d.down {
 		return mail.MTASTS{}, false, mail.Wrap(mail.CodeUnavailable, errors.New("SELECT secret FROM x: connection refused"), "the database does not answer")
 	}
@@ -128,6 +137,30 @@ func TestDatabaseAway(t *testing.T) {
 			t.Errorf("%s: %q", d[1], got)
 		}
 	}
+}
+
+// A crowd of strangers waits for few connections of the store, and not for
+// ever.
+func TestCrowdTakesFewConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t, func(c *Config) { c.Observe = nil })
+		f.dir.slow = true
+		began := time.Now()
+		var crowd sync.WaitGroup
+		for range 100 {
+			crowd.Go(func() {
+				text(t, f.ask("GET", "https://example.org/mail/config-v1.1.xml", ""), http.StatusServiceUnavailable)
+			})
+		}
+		synctest.Wait()
+		if n := f.dir.running.Load(); n != maxLookUps {
+			t.Errorf("%d look-ups at once", n)
+		}
+		crowd.Wait()
+		if took := time.Since(began); took > lookUpTime {
+			t.Errorf("an answer took %v", took)
+		}
+	})
 }
 
 func TestUnreadableAddresses(t *testing.T) {
