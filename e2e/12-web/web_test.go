@@ -4,6 +4,7 @@
 package web
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"encoding/xml"
@@ -34,7 +35,14 @@ func browser(t *testing.T, i *testbed.Instance, addr string) *http.Client {
 	}
 	return &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true,
-			Dial: func(network, _ string) (net.Conn, error) { return net.Dial(network, addr) }}}
+			DialContext: dialer(&net.Dialer{}, addr)}}
+}
+
+// dialer leads every connection to addr.
+func dialer(d *net.Dialer, addr string) func(ctx context.Context, network, _ string) (net.Conn, error) {
+	return func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return d.DialContext(ctx, network, addr)
+	}
 }
 
 // answer is a response that was read.
@@ -213,10 +221,7 @@ func TestReverseProxy(t *testing.T) {
 	readDocuments(t, i, documents(t, browser(t, i, l.Addr().String()), "alice", domain))
 	// From elsewhere the header says nothing.
 	direct := browser(t, i, i.Ports.HTTP)
-	direct.Transport.(*http.Transport).Dial = func(network, _ string) (net.Conn, error) {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
-		return d.Dial(network, i.Ports.HTTP)
-	}
+	direct.Transport.(*http.Transport).DialContext = dialer(&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}, i.Ports.HTTP)
 	q, _ := http.NewRequest("GET", "http://mta-sts."+domain+"/.well-known/mta-sts.txt", nil)
 	q.Header.Set("X-Forwarded-Proto", "https")
 	r, err := direct.Do(q)
