@@ -71,6 +71,14 @@ CREATE TABLE domain_keys (
     UNIQUE (domain_id, selector)
 );
 
+-- The MTA-STS policy that a domain publishes; without a row it has none.
+CREATE TABLE mtasts_policies (
+    domain_id bigint PRIMARY KEY REFERENCES domains,
+    mode      text    NOT NULL CHECK (mode IN ('none', 'testing', 'enforce')),
+    max_age   integer NOT NULL CHECK (max_age BETWEEN 1 AND 31557600), -- seconds
+    mx        text[]  NOT NULL -- A-labels; a first label * stands for any
+);
+
 -- People and roles. A deleted account keeps its mail for the restore window.
 CREATE TABLE accounts (
     id               bigint PRIMARY KEY,

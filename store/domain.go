@@ -86,7 +86,7 @@ func (s *Store) Domains(ctx context.Context) ([]mail.DomainListing, error) {
 	return out, nil
 }
 
-// DeleteDomain removes a domain with its aliases and keys. CodeInUse while
+// DeleteDomain removes a domain with its aliases, keys and policies. CodeInUse while
 // accounts, deleted ones in their restore window included, or queued mail
 // still need it.
 func (s *Store) DeleteDomain(ctx context.Context, actor mail.Actor, name string) error {
@@ -101,6 +101,7 @@ func (s *Store) DeleteDomain(ctx context.Context, actor mail.Actor, name string)
 		for _, q := range []string{
 			`DELETE FROM addresses WHERE domain_id = $1`, // alias_targets go with them
 			`DELETE FROM domain_keys WHERE domain_id = $1`,
+			`DELETE FROM mtasts_policies WHERE domain_id = $1`,
 			`DELETE FROM send_limits WHERE id = $1`,
 			`DELETE FROM domains WHERE id = $1`,
 		} {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -50,14 +51,16 @@ func (c *checker) ports(running bool) {
 		key      string
 		addrs    []string
 		implicit bool
+		ask      string // where the client speaks first
 	}{
-		{"listen.smtp", c.cfg.Listen.SMTP, false}, {"listen.submissions", c.cfg.Listen.Submissions, true},
-		{"listen.submission", c.cfg.Listen.Submission, false}, {"listen.imap", c.cfg.Listen.IMAP, false},
-		{"listen.imaps", c.cfg.Listen.IMAPS, true},
+		{"listen.smtp", c.cfg.Listen.SMTP, false, ""}, {"listen.submissions", c.cfg.Listen.Submissions, true, ""},
+		{"listen.submission", c.cfg.Listen.Submission, false, ""}, {"listen.imap", c.cfg.Listen.IMAP, false, ""},
+		{"listen.imaps", c.cfg.Listen.IMAPS, true, ""}, {"listen.http", c.cfg.Listen.HTTP, false, askHealth},
+		{"listen.https", c.cfg.Listen.HTTPS, true, askHealth}, {"listen.metrics", c.cfg.Listen.Metrics, false, askHealth},
 	} {
 		for _, a := range d.addrs {
 			if running {
-				c.greeting(d.key, a, d.implicit)
+				c.greeting(d.key, a, d.implicit, d.ask)
 			} else {
 				c.canListen(d.key, a)
 			}
@@ -75,7 +78,10 @@ func (c *checker) canListen(key, addr string) {
 	c.add("ports", levelOK, fmt.Sprintf("%s (%s) is free", addr, key), "")
 }
 
-func (c *checker) greeting(key, addr string, implicit bool) {
+// askHealth is what an HTTP port answers whatever its state.
+const askHealth = "GET /healthz HTTP/1.0\r\n\r\n"
+
+func (c *checker) greeting(key, addr string, implicit bool, ask string) {
 	host, port, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "localhost"
@@ -92,9 +98,13 @@ func (c *checker) greeting(key, addr string, implicit bool) {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 	}
 	line := make([]byte, 256)
-	n, err := conn.Read(line)
+	_, err = io.WriteString(conn, ask)
+	n := 0
+	if err == nil {
+		n, err = conn.Read(line)
+	}
 	text := strings.TrimSpace(string(line[:n]))
-	if err != nil || (!strings.HasPrefix(text, "220") && !strings.HasPrefix(text, "* OK")) {
+	if err != nil || (!strings.HasPrefix(text, "220") && !strings.HasPrefix(text, "* OK") && !strings.HasPrefix(text, "HTTP/1")) {
 		c.add("ports", levelFail, fmt.Sprintf("%s (%s) does not greet: %s", addr, key, orDash(oneLine(text))), "see the server's log")
 		return
 	}

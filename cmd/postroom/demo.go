@@ -34,6 +34,9 @@ var demoPorts = []struct{ key, port, use string }{
 	{"listen.submission", "2587", "outgoing mail, STARTTLS"},
 	{"listen.imap", "2143", "incoming mail, STARTTLS"},
 	{"listen.imaps", "2993", "incoming mail, SSL/TLS"},
+	{"listen.http", "2080", "automatic set-up, health"},
+	{"listen.https", "2443", "automatic set-up, MTA-STS"},
+	{"listen.metrics", "2090", "metrics"},
 }
 
 func (c demoCmd) Run(e *env) error {

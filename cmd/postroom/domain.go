@@ -13,6 +13,7 @@ type domainCmd struct {
 	List   domainListCmd   `cmd:"" help:"List all domains."`
 	Show   domainShowCmd   `cmd:"" help:"Show a domain and the DNS records it needs."`
 	Limits domainLimitsCmd `cmd:"" help:"Show or change what a domain's accounts may send."`
+	MtaSts domainMTASTSCmd `cmd:"" name:"mta-sts" help:"Show or change the MTA-STS policy of a domain."`
 	Delete domainDeleteCmd `cmd:"" help:"Delete a domain that no account and no queued mail needs."`
 }
 

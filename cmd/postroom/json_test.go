@@ -33,7 +33,7 @@ var jsonRuns = []struct{ command, args, stdin string }{
 	{"deliver", "x@outside.example --as al@example.org", "From: <al@example.org>\nSubject: x\n\nHi.\n"},
 	{"trace", "$ID", ""}, {"trace", "--recipient x@outside.example", ""},
 	{"queue list", "", ""}, {"queue show", "$ID", ""}, {"queue hold", "$ID", ""}, {"queue release", "$ID", ""}, {"queue retry", "$ID", ""}, {"queue delete", "$ID --yes", ""},
-	{"account limits", "al@example.org", ""}, {"domain limits", "example.org", ""},
+	{"account limits", "al@example.org", ""}, {"domain limits", "example.org", ""}, {"domain mta-sts", "example.org --mode testing", ""},
 	{"suppression add", "gone@outside.example", ""}, {"suppression list", "", ""}, {"suppression remove", "gone@outside.example", ""},
 	{"check", "--no-dns", ""}, {"purge", "--yes", ""}, {"after-restore", "--yes", ""},
 	{"domain add", "example.net", ""}, {"domain delete", "example.net --yes", ""},

@@ -25,7 +25,7 @@ type commands struct {
 	Check        checkCmd        `cmd:"" help:"Check settings, database, certificates, ports and DNS, or what the world sees of a domain; each finding with a hint."`
 	Health       healthCmd       `cmd:"" help:"Exit 0 when the server here answers and reaches its database."`
 	Migrate      migrateCmd      `cmd:"" help:"Bring the database to this version's schema."`
-	Domain       domainCmd       `cmd:"" help:"Mail domains: add, list, show, limits, delete."`
+	Domain       domainCmd       `cmd:"" help:"Mail domains: add, list, show, limits, mta-sts, delete."`
 	Account      accountCmd      `cmd:"" help:"Accounts: people and roles with a password and mailboxes."`
 	Alias        aliasCmd        `cmd:"" help:"Aliases: addresses that lead to others; catch-alls."`
 	Queue        queueCmd        `cmd:"" help:"Mail on its way out: list, show, retry, hold, release, delete."`

@@ -14,7 +14,7 @@ import (
 const stopTime = 50 * time.Second
 
 type serveCmd struct {
-	Roles    []string `help:"What this process does: smtp, imap, queue (default: all)." placeholder:"ROLE"`
+	Roles    []string `help:"What this process does: smtp, imap, queue, http (default: all)." placeholder:"ROLE"`
 	Hostname string   `help:"Name of this server." placeholder:"NAME"`
 	LogLevel string   `name:"log-level" help:"debug, info, warn or error." placeholder:"LEVEL"`
 }

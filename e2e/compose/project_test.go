@@ -119,7 +119,7 @@ func newProject(t *testing.T, file string, lines ...string) *project {
 	t.Helper()
 	compose(t)
 	p := &project{t: t, name: fmt.Sprintf("postroome2e%d", os.Getpid()), file: filepath.Join(root(t), file), env: filepath.Join(t.TempDir(), "env")}
-	for _, at := range []*string{&p.ports.SMTP, &p.ports.Submissions, &p.ports.Submission, &p.ports.IMAP, &p.ports.IMAPS} {
+	for _, at := range []*string{&p.ports.SMTP, &p.ports.Submissions, &p.ports.Submission, &p.ports.IMAP, &p.ports.IMAPS, &p.ports.HTTP, &p.ports.HTTPS} {
 		addr, err := testbed.FreePort("127.0.0.1")
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +128,7 @@ func newProject(t *testing.T, file string, lines ...string) *project {
 	}
 	text := images(t) + "POSTROOM_IMAGE=" + imageName + "\nMAIL_HOSTNAME=" + hostname + "\n" + strings.Join(lines, "\n") + "\n"
 	for name, addr := range map[string]string{"SMTP": p.ports.SMTP, "SUBMISSIONS": p.ports.Submissions, "SUBMISSION": p.ports.Submission,
-		"IMAP": p.ports.IMAP, "IMAPS": p.ports.IMAPS} {
+		"IMAP": p.ports.IMAP, "IMAPS": p.ports.IMAPS, "HTTP": p.ports.HTTP, "HTTPS": p.ports.HTTPS} {
 		_, port, _ := net.SplitHostPort(addr)
 		text += fmt.Sprintf("PORT_%s=%s\nLISTEN_%s=127.0.0.1:%s,[::1]:%s\n", name, port, name, port, port)
 	}

@@ -50,7 +50,7 @@ type Instance struct {
 }
 
 // Ports are the addresses of an instance, host:port.
-type Ports struct{ SMTP, Submissions, Submission, IMAP, IMAPS string }
+type Ports struct{ SMTP, Submissions, Submission, IMAP, IMAPS, HTTP, HTTPS, Metrics string }
 
 // Start writes the configuration and starts `postroom serve`; it returns when
 // every port answers.
@@ -106,7 +106,8 @@ func findBinary() (string, error) {
 }
 
 func (i *Instance) takePorts() error {
-	for _, p := range []*string{&i.Ports.SMTP, &i.Ports.Submissions, &i.Ports.Submission, &i.Ports.IMAP, &i.Ports.IMAPS} {
+	for _, p := range []*string{&i.Ports.SMTP, &i.Ports.Submissions, &i.Ports.Submission, &i.Ports.IMAP, &i.Ports.IMAPS,
+		&i.Ports.HTTP, &i.Ports.HTTPS, &i.Ports.Metrics} {
 		addr, err := FreePort(i.Host)
 		if err != nil {
 			return err
@@ -130,8 +131,9 @@ func (i *Instance) writeConfig() error {
 		fmt.Fprintf(&b, "relay_port = %d\n", i.Relay)
 	}
 	b.WriteString(i.Settings + "\n")
-	fmt.Fprintf(&b, "[listen]\nsmtp = [%q]\nsubmissions = [%q]\nsubmission = [%q]\nimap = [%q]\nimaps = [%q]\n",
-		i.Ports.SMTP, i.Ports.Submissions, i.Ports.Submission, i.Ports.IMAP, i.Ports.IMAPS)
+	fmt.Fprintf(&b, "[listen]\nsmtp = [%q]\nsubmissions = [%q]\nsubmission = [%q]\nimap = [%q]\nimaps = [%q]\nhttp = [%q]\nhttps = [%q]\nmetrics = [%q]\n",
+		i.Ports.SMTP, i.Ports.Submissions, i.Ports.Submission, i.Ports.IMAP, i.Ports.IMAPS,
+		i.Ports.HTTP, i.Ports.HTTPS, i.Ports.Metrics)
 	return os.WriteFile(i.Config, []byte(b.String()), 0o600)
 }
 

@@ -18,7 +18,7 @@ type Store interface {
 	Setting(ctx context.Context, name string, value any) (bool, error)
 }
 
-// DomainStore keeps domains and their DKIM keys.
+// DomainStore keeps domains, their DKIM keys and MTA-STS policies.
 type DomainStore interface {
 	CreateDomain(ctx context.Context, actor mail.Actor, name string, keys []mail.DKIMKey, fingerprint []byte) (mail.DomainRecord, error)
 	Domain(ctx context.Context, name string) (mail.DomainRecord, error)
@@ -27,6 +27,8 @@ type DomainStore interface {
 	DKIMKeys(ctx context.Context, domain string) ([]mail.DKIMKey, error)
 	AddDKIMKeys(ctx context.Context, actor mail.Actor, domain string, keys []mail.DKIMKey, fingerprint []byte, retireOld bool) error
 	RetireDKIMKey(ctx context.Context, actor mail.Actor, domain, selector string) error
+	MTASTS(ctx context.Context, domain string) (p mail.MTASTS, ok bool, err error)
+	SetMTASTS(ctx context.Context, actor mail.Actor, domain string, p *mail.MTASTS) error
 }
 
 // AccountStore keeps accounts, their addresses and credentials.

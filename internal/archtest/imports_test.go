@@ -30,6 +30,7 @@ var rules = []rule{
 	{"store/storetest", []string{"internal/", "migrations", "store"}, true},
 	{"store", []string{"internal/mail", "internal/secret", "internal/address", "internal/lru", "internal/crashpoint", "migrations", "store"}, true},
 	{"smtpd", []string{"internal/", "smtpd"}, false},
+	{"webui", []string{"internal/"}, false},
 	{"imapd/view", []string{"internal/mail"}, false},
 	{"imapd/wire", []string{"internal/mail"}, false},
 	{"imapd", []string{"internal/", "imapd"}, false},

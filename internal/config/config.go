@@ -15,7 +15,7 @@ type Config struct {
 	DataDir       string   // certificates, master key, spool, private PostgreSQL
 	DatabaseURL   string   // "" : a private PostgreSQL in DataDir
 	MasterKeyFile string   // "" : DataDir/master.key
-	Roles         []string // smtp, imap, queue
+	Roles         []string // smtp, imap, queue, http
 	Listen        Listen
 	TLSCert       string // PEM files; "" : self-signed
 	TLSKey        string
@@ -27,6 +27,7 @@ type Config struct {
 	OIDCClaim    string
 
 	ProxyNetworks []netip.Prefix // peers whose PROXY protocol header is believed
+	HTTPProxies   []netip.Prefix // peers whose X-Forwarded-Proto and -Host are believed
 	Postmaster    string         // gets postmaster@ and abuse@ where no account has them
 
 	MaxMessageSize int64 // octets
@@ -62,11 +63,13 @@ type Config struct {
 // Listen holds the addresses of each port's listener; empty lists are off.
 type Listen struct {
 	SMTP, Submissions, Submission, IMAP, IMAPS []string
+	HTTP, HTTPS                                []string
+	Metrics                                    []string // finish puts loopback where no address stands
 }
 
 // Limits bound what peers may take.
 type Limits struct {
-	Connections           int // SMTP and IMAP each
+	Connections           int // SMTP, IMAP and HTTP each
 	ConnectionsPerAddress int
 	Recipients            int // per message
 }

@@ -40,7 +40,7 @@ imap = []
 		c.Listen.Submission[0] != ":587" {
 		t.Errorf("%+v", c)
 	}
-	if got := getProxyNetworks(c); got != "10.0.0.0/8,::1/128" {
+	if got := joinNetworks(c.ProxyNetworks); got != "10.0.0.0/8,::1/128" {
 		t.Error(got)
 	}
 	for k, want := range map[string]string{"hostname": "flag", "max_message_size": "POSTROOM_MAX_MESSAGE_SIZE",

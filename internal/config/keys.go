@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ var keys = []key{
 		func(c *Config) string { return redactURL(c.DatabaseURL) }},
 	text("master_key_file", "", "key of the secrets in the database (default: data_dir/master.key, made on first start)",
 		func(c *Config) *string { return &c.MasterKeyFile }),
-	{"roles", "smtp,imap,queue", "what this process does: smtp, imap, queue",
+	{"roles", "smtp,imap,queue,http", "what this process does: smtp, imap, queue, http",
 		setRoles, func(c *Config) string { return strings.Join(c.Roles, ",") }},
 	list("listen.smtp", ":25", "addresses for mail from other servers (MX)",
 		func(c *Config) *[]string { return &c.Listen.SMTP }),
@@ -39,6 +40,12 @@ var keys = []key{
 		func(c *Config) *[]string { return &c.Listen.IMAP }),
 	list("listen.imaps", ":993", "addresses for IMAP, TLS from the start",
 		func(c *Config) *[]string { return &c.Listen.IMAPS }),
+	list("listen.http", "", "addresses for HTTP: settings of mail programs, health; empty: off",
+		func(c *Config) *[]string { return &c.Listen.HTTP }),
+	list("listen.https", "", "addresses for HTTPS: the same, and MTA-STS policies; empty: off, or a proxy's",
+		func(c *Config) *[]string { return &c.Listen.HTTPS }),
+	list("listen.metrics", "", "addresses for metrics, on loopback where only a port is given; empty: off",
+		func(c *Config) *[]string { return &c.Listen.Metrics }),
 	text("tls_cert", "", "certificate chain, PEM; reread when it changes; empty: self-signed",
 		func(c *Config) *string { return &c.TLSCert }),
 	text("tls_key", "", "private key of tls_cert, PEM",
@@ -54,7 +61,10 @@ var keys = []key{
 		func(c *Config) *string { return &c.OIDCAudience }),
 	text("oidc_claim", "email", "claim that holds the address of the account",
 		func(c *Config) *string { return &c.OIDCClaim }),
-	{"proxy_networks", "", "networks whose PROXY protocol header is believed", setProxyNetworks, getProxyNetworks},
+	networks("proxy_networks", "networks whose PROXY protocol header is believed",
+		func(c *Config) *[]netip.Prefix { return &c.ProxyNetworks }),
+	networks("http_proxies", "networks of a proxy that owns 443 and says so in X-Forwarded-Proto",
+		func(c *Config) *[]netip.Prefix { return &c.HTTPProxies }),
 	text("postmaster", "", "address that gets postmaster@ and abuse@ of domains that have none",
 		func(c *Config) *string { return &c.Postmaster }),
 	{"max_message_size", "50MB", "largest message taken",
@@ -93,7 +103,7 @@ var keys = []key{
 		func(c *Config) *bool { return &c.AuthWithoutTLS }),
 	boolean("lift_limits", "no per-address and sending limits for loopback peers (tests, benches)",
 		func(c *Config) *bool { return &c.LiftLimits }),
-	number("limits.connections", "2000", "connections in all, SMTP and IMAP each", 1, 1000000,
+	number("limits.connections", "2000", "connections in all, SMTP, IMAP and HTTP each", 1, 1000000,
 		func(c *Config) *int { return &c.Limits.Connections }),
 	number("limits.connections_per_address", "50", "connections per client address", 1, 1000000,
 		func(c *Config) *int { return &c.Limits.ConnectionsPerAddress }),
@@ -142,6 +152,12 @@ func list(name, def, about string, at func(*Config) *[]string) key {
 	return key{name, def, about,
 		func(c *Config, s string) error { *at(c) = splitList(s); return nil },
 		func(c *Config) string { return strings.Join(*at(c), ",") }}
+}
+
+func networks(name, about string, at func(*Config) *[]netip.Prefix) key {
+	return key{name, "", about,
+		func(c *Config, s string) (err error) { *at(c), err = parseNetworks(s); return err },
+		func(c *Config) string { return joinNetworks(*at(c)) }}
 }
 
 func number(name, def, about string, lo, hi int, at func(*Config) *int) key {

@@ -202,11 +202,17 @@ func (c *Config) finish() error {
 		return e
 	}
 	for name, addrs := range map[string][]string{"listen.smtp": c.Listen.SMTP, "listen.submissions": c.Listen.Submissions,
-		"listen.submission": c.Listen.Submission, "listen.imap": c.Listen.IMAP, "listen.imaps": c.Listen.IMAPS} {
+		"listen.submission": c.Listen.Submission, "listen.imap": c.Listen.IMAP, "listen.imaps": c.Listen.IMAPS,
+		"listen.http": c.Listen.HTTP, "listen.https": c.Listen.HTTPS, "listen.metrics": c.Listen.Metrics} {
 		for _, a := range addrs {
 			if err := checkAddress(a); err != nil {
 				return valueError(mustKey(name), c.Sources[name], a, err)
 			}
+		}
+	}
+	for i, a := range c.Listen.Metrics {
+		if strings.HasPrefix(a, ":") {
+			c.Listen.Metrics[i] = "127.0.0.1" + a
 		}
 	}
 	for i, s := range c.DNSServers {

@@ -18,7 +18,7 @@ func splitList(s string) []string {
 }
 
 // allRoles are the roles a process can play.
-var allRoles = []string{"smtp", "imap", "queue"}
+var allRoles = []string{"smtp", "imap", "queue", "http"}
 
 func setRoles(c *Config, s string) error {
 	roles := splitList(s)
@@ -38,25 +38,24 @@ func setRoles(c *Config, s string) error {
 	return nil
 }
 
-func setProxyNetworks(c *Config, s string) error {
-	c.ProxyNetworks = nil
+func parseNetworks(s string) (out []netip.Prefix, err error) {
 	for _, f := range splitList(s) {
 		p, err := netip.ParsePrefix(f)
 		if err != nil {
 			a, err2 := netip.ParseAddr(f)
 			if err2 != nil {
-				return errorf("%q is neither a network (10.0.0.0/8) nor an address", f)
+				return nil, errorf("%q is neither a network (10.0.0.0/8) nor an address", f)
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
-		c.ProxyNetworks = append(c.ProxyNetworks, p.Masked())
+		out = append(out, p.Masked())
 	}
-	return nil
+	return out, nil
 }
 
-func getProxyNetworks(c *Config) string {
+func joinNetworks(ps []netip.Prefix) string {
 	var s []string
-	for _, p := range c.ProxyNetworks {
+	for _, p := range ps {
 		s = append(s, p.String())
 	}
 	return strings.Join(s, ",")

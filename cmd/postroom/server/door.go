@@ -14,11 +14,11 @@ import (
 	"postroom/internal/mail"
 )
 
-// door is one of the five ports, with its listeners.
+// door is one of the ports, with its listeners.
 type door struct {
 	key      string // configuration key, as "listen.smtp"
-	role     string
-	implicit bool // TLS from the first octet
+	role     string // "" : of every process
+	implicit bool   // TLS from the first octet
 	addrs    []string
 	sockets  []net.Listener
 }
@@ -31,10 +31,13 @@ func doors(cfg *config.Config) []*door {
 		{key: "listen.submission", role: "smtp", addrs: cfg.Listen.Submission},
 		{key: "listen.imap", role: "imap", addrs: cfg.Listen.IMAP},
 		{key: "listen.imaps", role: "imap", addrs: cfg.Listen.IMAPS, implicit: true},
+		{key: "listen.http", role: "http", addrs: cfg.Listen.HTTP},
+		{key: "listen.https", role: "http", addrs: cfg.Listen.HTTPS, implicit: true},
+		{key: "listen.metrics", addrs: cfg.Listen.Metrics},
 	}
 	var out []*door
 	for _, d := range all {
-		if cfg.HasRole(d.role) && len(d.addrs) > 0 {
+		if (d.role == "" || cfg.HasRole(d.role)) && len(d.addrs) > 0 {
 			out = append(out, d)
 		}
 	}
@@ -56,6 +59,11 @@ func bind(ctx context.Context, ds []*door) error {
 		}
 	}
 	return nil
+}
+
+// mailDoors are those of SMTP and IMAP.
+func mailDoors(ds []*door) []*door {
+	return slices.DeleteFunc(slices.Clone(ds), func(d *door) bool { return d.role != "smtp" && d.role != "imap" })
 }
 
 func closeSockets(ds []*door) {

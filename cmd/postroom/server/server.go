@@ -1,12 +1,13 @@
 // Package server wires the rooms of postroom into one running process:
-// database, master key, certificates, spool, delivery, SMTP, IMAP, queue and
-// maintenance. `postroom serve`, the demo and the end-to-end cases start it.
+// database, master key, certificates, spool, delivery, SMTP, IMAP, HTTP, queue,
+// metrics and maintenance. `postroom serve`, the demo and the end-to-end cases start it.
 package server
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,12 +21,14 @@ import (
 	"postroom/internal/config"
 	"postroom/internal/dns"
 	"postroom/internal/mail"
+	"postroom/internal/metrics"
 	"postroom/internal/pgembed"
 	"postroom/internal/secret"
 	"postroom/internal/spool"
 	"postroom/internal/tlsconf"
 	"postroom/smtpd"
 	"postroom/store"
+	"postroom/webui"
 )
 
 // DrainTime is how long Shutdown lets sessions and deliveries finish.
@@ -59,6 +62,11 @@ type Server struct {
 	smtp     map[mail.Role]*smtpd.Server
 	imap     *imapd.Server
 	control  *control
+	web      *webui.Server
+
+	ready       *readiness
+	metrics     *metrics.Metrics
+	metricsHTTP *http.Server // nil without listen.metrics
 
 	ctx      context.Context // ends when background work must stop
 	cancel   context.CancelFunc
@@ -76,7 +84,8 @@ func Start(ctx context.Context, cfg *config.Config, o Options) (*Server, error) 
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, log: o.Log, began: time.Now(), gateways: Gateways(cfg), doors: doors(cfg),
+	counted := metrics.New(o.Version)
+	s := &Server{cfg: cfg, metrics: counted, log: slog.New(counted.Watch(o.Log.Handler())), began: time.Now(), gateways: Gateways(cfg), doors: doors(cfg),
 		smtp: map[mail.Role]*smtpd.Server{}, failed: make(chan error, 8), draining: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.start(ctx, o); err != nil {
@@ -97,6 +106,8 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := bind(ctx, s.doors); err != nil {
 		return err
 	}
+	s.countConnections()
+	s.ready = &readiness{database: func(ctx context.Context) error { return s.store.CheckDurability(ctx) }, draining: s.draining}
 	for _, w := range s.cfg.Warnings {
 		s.log.Warn("configuration: " + w)
 	}
@@ -105,6 +116,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	}
 	for _, step := range []func(context.Context, Options) error{
 		s.openDatabase, s.unlock, s.openTLS, s.openSpool, s.openDelivery, s.openSMTP, s.openIMAP, s.openQueue, s.openControl,
+		s.openHTTP, s.openMetrics,
 	} {
 		if err := step(ctx, o); err != nil {
 			return err
@@ -194,7 +206,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) shutdown(ctx context.Context) error {
 	began := time.Now()
 	close(s.draining)
-	closeSockets(s.doors)
+	closeSockets(mailDoors(s.doors))
 	drain, cancel := context.WithTimeout(ctx, DrainTime)
 	defer cancel()
 	s.cancel() // the queue worker has its own limit for what is being sent
@@ -207,6 +219,8 @@ func (s *Server) shutdown(ctx context.Context) error {
 	}
 	wg.Go(func() { s.cut("background", waitFor(drain, &s.work)) })
 	wg.Wait()
+	s.shutdownHTTP(ctx)
+	closeSockets(s.doors)
 	if s.control != nil {
 		s.control.close()
 	}

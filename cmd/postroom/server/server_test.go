@@ -31,7 +31,7 @@ func testConfig(t *testing.T, flags map[string]string) *config.Config {
 		t.Fatal(err)
 	}
 	all := map[string]string{"data_dir": filepath.Join(dir, "data"), "hostname": "mail.test"}
-	for _, k := range []string{"smtp", "submissions", "submission", "imap", "imaps"} {
+	for _, k := range []string{"smtp", "submissions", "submission", "imap", "imaps", "http", "https", "metrics"} {
 		all["listen."+k] = "127.0.0.1:0"
 	}
 	for k, v := range flags {
@@ -64,7 +64,7 @@ func TestStartHealthShutdown(t *testing.T) {
 		}
 	}
 	h, err := AskHealth(t.Context(), cfg.DataDir)
-	if err != nil || !h.OK || len(h.Addresses) != 5 {
+	if err != nil || !h.OK || len(h.Addresses) != 8 {
 		t.Errorf("%+v, %v", h, err)
 	}
 	began := time.Now()
