@@ -28,7 +28,7 @@ func (e *env) zoneHost(r dns.Resolver) zone.Host {
 	return zone.Host{Name: e.cfg.Hostname, Addresses: e.publicAddresses(r),
 		Outgoing: slices.DeleteFunc(slices.Clone(e.cfg.RelaySources), func(a netip.Addr) bool { return !isPublic(a) }),
 		Ports: zone.Ports{SMTP: portOf(l.SMTP), Submissions: portOf(l.Submissions), Submission: portOf(l.Submission),
-			IMAPS: portOf(l.IMAPS), IMAP: portOf(l.IMAP)},
+			IMAPS: portOf(l.IMAPS), IMAP: portOf(l.IMAP), HTTPS: httpsPort(e.cfg)},
 		Leaf: servedLeaf(e.cfg)}
 }
 
@@ -77,6 +77,14 @@ var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 func isPublic(a netip.Addr) bool {
 	return a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
+}
+
+// httpsPort is where HTTPS is served; 443 behind a proxy that owns it, 0 for nowhere.
+func httpsPort(cfg *config.Config) int {
+	if p := portOf(cfg.Listen.HTTPS); p != 0 || !cfg.HasRole("http") || len(cfg.HTTPProxies) == 0 {
+		return p
+	}
+	return 443
 }
 
 func portOf(listen []string) int {

@@ -9,6 +9,7 @@ import (
 	"postroom/internal/address"
 	"postroom/internal/mail"
 	"postroom/internal/mtasts"
+	"postroom/internal/zone"
 )
 
 // MTASTS is the MTA-STS policy of a domain as it is shown.
@@ -19,7 +20,7 @@ type MTASTS struct {
 	MX     []string   `json:"mx,omitempty"`
 	ID     string     `json:"id,omitempty"`
 	URL    string     `json:"url,omitempty"`
-	Record *DNSRecord `json:"dns,omitempty"` // what tells senders of it
+	Record *zone.Record `json:"dns,omitempty"` // what tells senders of it
 }
 
 // MTASTSArgs changes a policy: what is empty stays as it is, or gets its
@@ -46,7 +47,7 @@ func (a *Admin) MTASTS(ctx context.Context, domain string) (MTASTS, error) {
 	if err != nil || !ok {
 		return MTASTS{Domain: address.DisplayDomain(d), Mode: mtastsOff}, err
 	}
-	record := txtRecord(mtasts.Record(d, p))
+	record := zone.MTASTSRecord(d, mtasts.ID(p))
 	return MTASTS{Domain: address.DisplayDomain(d), Mode: p.Mode, MaxAge: int64(p.MaxAge / time.Second), MX: p.MX,
 		ID: mtasts.ID(p), URL: "https://" + mtasts.Host + d + mtasts.Path, Record: &record}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"postroom/internal/mail"
+	"postroom/internal/mtasts"
 	"postroom/internal/zone"
 )
 
@@ -35,7 +36,12 @@ func (a *Admin) ZoneFacts(ctx context.Context, domain string, host zone.Host) (z
 			host.Smarthost = s.Host
 		}
 	}
-	return zone.Facts{Host: host, Domain: d, Keys: signing(keys)}, nil
+	facts := zone.Facts{Host: host, Domain: d, Keys: signing(keys)}
+	policy, ok, err := a.Store.MTASTS(ctx, d)
+	if ok {
+		facts.MTASTS = mtasts.ID(policy)
+	}
+	return facts, err
 }
 
 func signing(keys []mail.DKIMKey) (out []mail.DKIMKey) {

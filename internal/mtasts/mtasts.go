@@ -77,9 +77,3 @@ func ID(p mail.MTASTS) string {
 	sum := sha256.Sum256([]byte(Text(p)))
 	return hex.EncodeToString(sum[:10])
 }
-
-// Record is the TXT record by which senders find out about the policy: its
-// name without the last dot, and its value (RFC 8461 §3.1).
-func Record(domain string, p mail.MTASTS) (name, value string) {
-	return "_mta-sts." + domain, "v=STSv1; id=" + ID(p) + ";"
-}

@@ -7,12 +7,17 @@ func (f Facts) mtaSTS() []Record {
 	if f.MTASTS == "" {
 		return nil
 	}
-	txt := about{MTASTS, Optional, "tells senders that a policy asks them to use TLS, and when it changed",
-		"senders do not look for the policy, or keep the old one"}
 	host := about{MTASTSHost, Optional, "where senders read the MTA-STS policy",
 		"senders cannot read the policy: new ones send as if there were none"}
-	return []Record{txt.txt("_mta-sts."+f.Domain, "v=STSv1; id="+f.MTASTS+";"),
-		host.record("mta-sts."+f.Domain, "CNAME", f.Host.Name+".")}
+	return []Record{MTASTSRecord(f.Domain, f.MTASTS), host.record("mta-sts."+f.Domain, "CNAME", f.Host.Name+".")}
+}
+
+// MTASTSRecord is the TXT record by which senders find out about the policy
+// with that id (RFC 8461 §3.1).
+func MTASTSRecord(domain, id string) Record {
+	a := about{MTASTS, Optional, "tells senders that a policy asks them to use TLS, and when it changed",
+		"senders do not look for the policy, or keep the old one"}
+	return a.txt("_mta-sts."+domain, "v=STSv1; id="+id+";")
 }
 
 // tlsReports asks for reports of failed TLS (RFC 8460 §3).
