@@ -54,7 +54,10 @@ func (ps *providers) turn(name string, now time.Time) (from time.Time, ok bool) 
 	if now.Before(p.next) {
 		return p.next, false
 	}
-	p.next = now.Add(ps.interval)
+	// Without a rate, the clock of another run that asked a moment later says nothing.
+	if ps.interval > 0 {
+		p.next = now.Add(ps.interval)
+	}
 	return now, true
 }
 
