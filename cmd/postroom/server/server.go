@@ -15,6 +15,7 @@ import (
 
 	"postroom/delivery"
 	"postroom/imapd"
+	"postroom/internal/acme"
 	"postroom/internal/admin"
 	"postroom/internal/auth"
 	"postroom/internal/config"
@@ -52,6 +53,7 @@ type Server struct {
 	ring     *secret.Ring
 	admin    *admin.Admin
 	tls      *tlsconf.Source
+	acme     *acme.Manager // nil when off
 	spool    *spool.Spool
 	auth     *auth.Authenticator
 	resolver *dns.Client
@@ -104,7 +106,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		s.log.Warn("clients that the container engine carries by its proxy appear as the network's gateway: it has no per-address limits, only those per account; see docs/install.md, client addresses", "gateway", g.String())
 	}
 	for _, step := range []func(context.Context, Options) error{
-		s.openDatabase, s.unlock, s.openTLS, s.openSpool, s.openDelivery, s.openSMTP, s.openIMAP, s.openQueue, s.openControl,
+		s.openDatabase, s.unlock, s.openTLS, s.openSpool, s.openDelivery, s.openChallenges, s.openSMTP, s.openIMAP, s.openQueue, s.openControl,
 	} {
 		if err := step(ctx, o); err != nil {
 			return err
@@ -140,12 +142,6 @@ func (s *Server) setPostmaster(ctx context.Context) error {
 		return err
 	}
 	return s.admin.SetPostmaster(ctx, s.cfg.Postmaster)
-}
-
-func (s *Server) openTLS(context.Context, Options) (err error) {
-	s.tls, err = tlsconf.New(tlsconf.Config{CertFile: s.cfg.TLSCert, KeyFile: s.cfg.TLSKey, ClientCAFile: s.cfg.ClientCA,
-		Dir: filepath.Join(s.cfg.DataDir, "tls"), Hostname: s.cfg.Hostname, Log: s.log})
-	return err
 }
 
 // spoolMemory is what a message takes in memory before it goes to a file.
