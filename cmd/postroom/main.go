@@ -32,6 +32,7 @@ type commands struct {
 	Suppression  suppressionCmd  `cmd:"" help:"Recipients that do not exist, which submissions may not name: list, add, remove."`
 	Smarthost    smarthostCmd    `cmd:"" help:"Relays that mail goes out through, for all or one destination."`
 	Dkim         dkimCmd         `cmd:"" help:"Print a domain's DKIM, SPF and DMARC records; make new keys."`
+	Certificate  certificateCmd  `cmd:"" help:"TLS certificates: list, renew."`
 	Key          keyCmd          `cmd:"" help:"The master key: show its fingerprint, rotate it."`
 	Trace        traceCmd        `cmd:"" help:"The timeline of a message, or of what fits a search."`
 	Deliver      deliverCmd      `cmd:"" help:"File or send one message from stdin."`
