@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"strings"
 
 	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3"
@@ -17,6 +18,10 @@ type magic struct {
 	config  *certmagic.Config
 	issuer  *certmagic.ACMEIssuer
 }
+
+// accountMadeAnew ends certmagic's error where the authority had forgotten our
+// account: it has made another by then, but orders with the old one once more.
+const accountMadeAnew = "no certificate chains"
 
 func newMagic(c Config, storage certmagic.Storage) *magic {
 	log := zapLogger(c.Log)
@@ -44,7 +49,11 @@ func (m *magic) close() { m.cache.Stop() }
 // Issue implements issuer. It goes on where certmagic has nothing of the name
 // yet, too.
 func (m *magic) Issue(ctx context.Context, name string) ([]byte, error) {
-	if err := m.config.RenewCertSync(ctx, name, true); err != nil {
+	err := m.config.RenewCertSync(ctx, name, true)
+	if err != nil && strings.HasSuffix(err.Error(), accountMadeAnew) {
+		err = m.config.RenewCertSync(ctx, name, true)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if pem := m.Last(ctx, name); pem != nil {

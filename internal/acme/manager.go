@@ -57,7 +57,7 @@ type Config struct {
 	HTTPSPort int        // where this process answers TLS-ALPN-01, as ChallengeTLS
 	DNS       *DNSUpdate // instead of both
 
-	// Poll is how often the store is looked at; 0: 10 s.
+	// Poll is how often the store is looked at; 0: 5 s.
 	Poll time.Duration
 	Now  func() time.Time // nil: time.Now
 	Log  *slog.Logger
@@ -90,7 +90,7 @@ type Manager struct {
 // New makes a Manager; Load fills it.
 func New(c Config) *Manager {
 	if c.Poll == 0 {
-		c.Poll = 10 * time.Second
+		c.Poll = 5 * time.Second
 	}
 	if c.Now == nil {
 		c.Now = time.Now
