@@ -58,7 +58,7 @@ func (s *Store) WantCertificates(ctx context.Context, names []string, now time.T
 			ON CONFLICT (name) DO NOTHING`, names); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `DELETE FROM certificates WHERE name <> ALL($1) AND coalesce(not_after <= $2, true)`, names, now)
+		_, err := tx.Exec(ctx, `DELETE FROM certificates WHERE name <> ALL(coalesce($1, '{}'::text[])) AND coalesce(not_after <= $2, true)`, names, now)
 		return err
 	})
 }

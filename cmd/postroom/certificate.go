@@ -22,7 +22,7 @@ func (certificateListCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.Certificates(e.ctx)
+	all, err := a.Certificates(e.ctx, "")
 	if err != nil {
 		return err
 	}
@@ -81,18 +81,15 @@ func (c certificateRenewCmd) Run(e *env) error {
 	if err := a.RenewCertificates(e.ctx, c.Name); err != nil {
 		return err
 	}
-	all, err := a.Certificates(e.ctx)
+	all, err := a.Certificates(e.ctx, c.Name)
 	if err == nil && !c.NoWait {
 		err = e.working("renewing", func() error {
-			all, err = e.renewed(a)
+			all, err = e.renewed(a, c.Name)
 			return err
 		})
 	}
 	if err != nil {
 		return err
-	}
-	if c.Name != "" {
-		all = slices.DeleteFunc(all, func(x admin.Certificate) bool { return !slices.Contains(x.Names, c.Name) })
 	}
 	if err := e.printCertificates(all); err != nil || c.NoWait {
 		return err
@@ -107,10 +104,10 @@ func (c certificateRenewCmd) Run(e *env) error {
 }
 
 // renewed waits until servers have tried all that was asked for.
-func (e *env) renewed(a *admin.Admin) ([]admin.Certificate, error) {
+func (e *env) renewed(a *admin.Admin, name string) ([]admin.Certificate, error) {
 	deadline := time.Now().Add(renewWait)
 	for {
-		all, err := a.Certificates(e.ctx)
+		all, err := a.Certificates(e.ctx, name)
 		if err != nil || !slices.ContainsFunc(all, func(c admin.Certificate) bool { return c.Asked }) {
 			return all, err
 		}

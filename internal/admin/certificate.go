@@ -36,31 +36,44 @@ type CertificateStore interface {
 	AskRenewal(ctx context.Context, actor mail.Actor, name string) error
 }
 
-// Certificates lists those of ACME, and the names that wait for one.
-func (a *Admin) Certificates(ctx context.Context) ([]Certificate, error) {
+// Certificates lists those of ACME, and the names that wait for one: of one
+// name, or ("") all.
+func (a *Admin) Certificates(ctx context.Context, name string) ([]Certificate, error) {
+	name, err := nameOrAll(name)
+	if err != nil {
+		return nil, err
+	}
 	list, err := a.Store.Certificates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Certificate, len(list))
-	for i, c := range list {
-		out[i] = Certificate{Names: []string{address.DisplayDomain(c.Name)}, Source: SourceACME, Issuer: c.Issuer,
-			NotBefore: at(c.NotBefore), NotAfter: at(c.NotAfter), Error: c.Error, FailedAt: at(c.FailedAt), RetryAt: at(c.RetryAt),
-			Asked: !c.RenewAskedAt.IsZero()}
+	var out []Certificate
+	for _, c := range list {
+		if name == "" || name == c.Name {
+			out = append(out, Certificate{Names: []string{address.DisplayDomain(c.Name)}, Source: SourceACME, Issuer: c.Issuer,
+				NotBefore: at(c.NotBefore), NotAfter: at(c.NotAfter), Error: c.Error, FailedAt: at(c.FailedAt), RetryAt: at(c.RetryAt),
+				Asked: !c.RenewAskedAt.IsZero()})
+		}
 	}
 	return out, nil
+}
+
+// nameOrAll reads a name in U- or A-labels, or none.
+func nameOrAll(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	return domainName(name)
 }
 
 // RenewCertificates has the servers get new certificates now: for one name, or
 // ("") for all that ACME keeps.
 func (a *Admin) RenewCertificates(ctx context.Context, name string) error {
-	if name != "" {
-		var err error
-		if name, err = domainName(name); err != nil {
-			return err
-		}
+	name, err := nameOrAll(name)
+	if err != nil {
+		return err
 	}
-	err := a.Store.AskRenewal(ctx, a.Actor, name)
+	err = a.Store.AskRenewal(ctx, a.Actor, name)
 	if mail.Is(err, mail.CodeNotFound) {
 		return &mail.Error{Code: mail.CodeNotFound, Text: mail.TextOf(err), Err: err,
 			Hint: "postroom certificate list shows them; names appear when a server runs with acme = on"}
