@@ -100,6 +100,10 @@ func (s *Store) AskRenewal(ctx context.Context, actor mail.Actor, name string) e
 		if tag.RowsAffected() == 0 {
 			return mail.Errorf(mail.CodeNotFound, "no certificate of that name is kept by ACME here")
 		}
-		return s.audit(ctx, tx, actor, "certificate.renew", name, detail{"names": tag.RowsAffected()})
+		target := name
+		if target == "" {
+			target = "all"
+		}
+		return s.audit(ctx, tx, actor, "certificate.renew", target, detail{"names": tag.RowsAffected()})
 	})
 }
