@@ -9,6 +9,9 @@ export PATH := $(PATH):/usr/local/go/bin
 
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
+# The ACME authority of e2e/11-certificates.
+PEBBLE_VERSION := v2.10.3
+PEBBLE := bin/pebble-$(PEBBLE_VERSION)
 TIME ?= 1m
 # The commit goes into the binary where git may read it: not in a tree of
 # another user.
@@ -42,7 +45,7 @@ check: modules $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RF
 test: race ## unit, store, protocol and flow tests with the race detector
 	$(call stage,test,900,go run ./internal/pgembed/withpg go test -race -timeout 14m $(PACKAGES))
 
-e2e: clients build build-crash ## the whole product: real clients, two instances, compose, faults
+e2e: clients build build-crash $(PEBBLE) ## the whole product: real clients, two instances, compose, faults
 	$(call stage,e2e,1200,go run ./internal/pgembed/withpg go test -timeout 19m ./e2e/...)
 
 crash: postgres build-crash ## kill -9 of postroom and PostgreSQL under load, 200 times
@@ -81,10 +84,13 @@ race: go
 	@scripts/need.sh modules postgres race
 
 clients: go
-	@scripts/need.sh modules postgres isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd
+	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd
 
 peers: go
 	@scripts/need.sh modules postgres postfix dovecot-imapd dovecot-lmtpd
 
 $(STATICCHECK): modules
 	@if [ ! -x $@ ]; then mkdir -p bin; GOBIN=$(CURDIR)/bin/tmp go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION); mv bin/tmp/staticcheck $@; rmdir bin/tmp; fi
+
+$(PEBBLE): modules
+	@if [ ! -x $@ ]; then mkdir -p bin; GOBIN=$(CURDIR)/bin/tmp go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE_VERSION); mv bin/tmp/pebble $@; rmdir bin/tmp; fi

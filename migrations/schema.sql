@@ -149,6 +149,45 @@ CREATE TABLE smarthosts (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Certificates that an authority issued by ACME, and names that wait for one.
+-- Every node serves what stands here; a row is replaced whole.
+CREATE TABLE certificates (
+    name           text PRIMARY KEY, -- A-label
+    sealed         bytea, -- chain and private key, sealed under the master key; NULL: none yet
+    directory      text        NOT NULL DEFAULT '', -- ACME directory it came from
+    issuer         text        NOT NULL DEFAULT '', -- common name
+    not_before     timestamptz,
+    not_after      timestamptz,
+    issued_at      timestamptz, -- nodes load it again when this changes
+    error          text        NOT NULL DEFAULT '', -- of the last attempt; '' when it went well
+    failures       integer     NOT NULL DEFAULT 0,  -- attempts since the last success
+    failed_at      timestamptz,
+    retry_at       timestamptz, -- no node tries before
+    renew_asked_at timestamptz, -- an administrator wants a new one now
+    CHECK ((sealed IS NULL) = (issued_at IS NULL) AND (sealed IS NULL) = (not_after IS NULL) AND (sealed IS NULL) = (not_before IS NULL))
+);
+
+-- What the ACME client keeps: accounts, challenges under way, issued parts.
+CREATE TABLE acme_files (
+    path       text PRIMARY KEY,
+    sealed     bytea       NOT NULL, -- sealed under the master key
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Which node does what of ACME now. A lease that ran out is free for others.
+CREATE TABLE acme_locks (
+    name        text PRIMARY KEY,
+    token       bigint      NOT NULL, -- of the holder
+    lease_until timestamptz NOT NULL
+);
+
+-- Keys of TLS session tickets, one a day, random and deleted after three days:
+-- who gets hold of the master key later opens no older session by them.
+CREATE TABLE ticket_keys (
+    day    date PRIMARY KEY, -- UTC
+    sealed bytea NOT NULL -- sealed under the master key
+);
+
 -- ---------------------------------------------------------------- mailboxes
 
 -- Names and roles of mailboxes: changes seldom.

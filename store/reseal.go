@@ -13,7 +13,8 @@ import (
 // and row into one under the new key, and the fingerprint becomes next. All in
 // one transaction, so that a dump never holds secrets under two keys. drop,
 // when true, instead forgets what reseal cannot open (the old key is lost):
-// smarthost passwords become none, DKIM keys are deleted.
+// smarthost passwords become none; DKIM keys, certificates, ticket keys and what
+// the ACME client keeps are deleted, to be had anew.
 func (s *Store) Reseal(ctx context.Context, actor mail.Actor, now, next []byte, drop bool,
 	reseal func(table, row string, sealed []byte) ([]byte, error)) (n int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
@@ -25,7 +26,7 @@ func (s *Store) Reseal(ctx context.Context, actor mail.Actor, now, next []byte, 
 		if !drop && !bytes.Equal(bound, now) {
 			return wrongKey(bound)
 		}
-		for _, table := range []sealedTable{sealedKeys, sealedSmarthosts} {
+		for _, table := range []sealedTable{sealedKeys, sealedSmarthosts, sealedCertificates, sealedACMEFiles, sealedTicketKeys} {
 			k, err := table.reseal(ctx, tx, drop, reseal)
 			if err != nil {
 				return err
@@ -59,6 +60,24 @@ var (
 
 		write: `UPDATE smarthosts SET password = $2 WHERE domain = $1`,
 		drop:  `UPDATE smarthosts SET password = NULL WHERE domain = $1`,
+	}
+	sealedCertificates = sealedTable{
+		name:  "certificates",
+		read:  `SELECT name, name, sealed FROM certificates WHERE sealed IS NOT NULL ORDER BY name FOR UPDATE`,
+		write: `UPDATE certificates SET sealed = $2 WHERE name = $1`,
+		drop:  `DELETE FROM certificates WHERE name = $1`,
+	}
+	sealedACMEFiles = sealedTable{
+		name:  "acme_files",
+		read:  `SELECT path, path, sealed FROM acme_files ORDER BY path FOR UPDATE`,
+		write: `UPDATE acme_files SET sealed = $2 WHERE path = $1`,
+		drop:  `DELETE FROM acme_files WHERE path = $1`,
+	}
+	sealedTicketKeys = sealedTable{
+		name:  "ticket_keys",
+		read:  `SELECT day::text, to_char(day, 'YYYY-MM-DD'), sealed FROM ticket_keys ORDER BY day FOR UPDATE`,
+		write: `UPDATE ticket_keys SET sealed = $2 WHERE day = $1::text::date`,
+		drop:  `DELETE FROM ticket_keys WHERE day = $1::text::date`,
 	}
 )
 

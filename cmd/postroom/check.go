@@ -77,7 +77,7 @@ func (cmd checkCmd) Run(e *env) error {
 	s := c.database()
 	c.bar = e.progress("checking")
 	c.masterKey(s)
-	c.certificate()
+	c.certificates(s)
 	c.ports(running)
 	if s != nil {
 		c.queue(s)

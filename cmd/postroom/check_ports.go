@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -12,37 +11,6 @@ import (
 
 // checkTime bounds each question of check to the network.
 const checkTime = 5 * time.Second
-
-// certificate looks at the certificate that clients will see.
-func (c *checker) certificate() {
-	if c.cfg.TLSCert == "" {
-		c.add("certificate", levelWarn, "self-signed: clients must be told to trust "+c.tlsDir()+"/ca.pem",
-			"set tls_cert and tls_key to a certificate of a public authority")
-		return
-	}
-	pair, err := tls.LoadX509KeyPair(c.cfg.TLSCert, c.cfg.TLSKey)
-	if err != nil {
-		c.add("certificate", levelFail, err.Error(), "tls_cert and tls_key must be readable PEM files that belong together")
-		return
-	}
-	leaf, err := x509.ParseCertificate(pair.Certificate[0])
-	if err != nil {
-		c.add("certificate", levelFail, err.Error(), "renew the certificate")
-		return
-	}
-	left := time.Until(leaf.NotAfter)
-	switch {
-	case left <= 0:
-		c.add("certificate", levelFail, "expired on "+when(leaf.NotAfter), "renew it; the server takes up new files by itself")
-	case left < 14*24*time.Hour:
-		c.add("certificate", levelWarn, "expires on "+when(leaf.NotAfter), "renew it; the server takes up new files by itself")
-	}
-	if err := leaf.VerifyHostname(c.cfg.Hostname); err != nil {
-		c.add("certificate", levelFail, err.Error(), "get one for the hostname "+c.cfg.Hostname+", or set hostname to a name that it has")
-	} else if left >= 14*24*time.Hour {
-		c.add("certificate", levelOK, fmt.Sprintf("for %s until %s", c.cfg.Hostname, when(leaf.NotAfter)), "")
-	}
-}
 
 // ports asks each listener for its greeting when a server runs, and tries to
 // listen when none does.

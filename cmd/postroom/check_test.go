@@ -7,10 +7,12 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	mdns "github.com/miekg/dns"
 
 	"postroom/internal/dns/dnstest"
+	"postroom/internal/mail"
 	"postroom/store/storetest"
 )
 
@@ -96,5 +98,55 @@ func TestDNSPrintsAZone(t *testing.T) {
 	want := map[string]int{"MX": 1, "A": 1, "AAAA": 1, "TXT": 6, "SRV": 6}
 	if !maps.Equal(types, want) {
 		t.Errorf("types %v, want %v", types, want)
+	}
+}
+
+// TestCheckKnowsOfACME: what clients will meet, before it hurts.
+func TestCheckKnowsOfACME(t *testing.T) {
+	url, now := storetest.Database(t), time.Now()
+	environ := []string{"POSTROOM_DATABASE_URL=" + url, "POSTROOM_DATA_DIR=" + t.TempDir(), "POSTROOM_HOSTNAME=mail.example.org",
+		"POSTROOM_ACME=on", "POSTROOM_ACME_EMAIL=admin@example.org"}
+	cli := func(args ...string) (string, int) {
+		var out, errOut bytes.Buffer
+		code := run(context.Background(), args, streams{in: strings.NewReader(""), out: &out, err: &errOut, environ: environ})
+		return out.String() + errOut.String(), code
+	}
+	says := func(wants ...string) {
+		t.Helper()
+		out, _ := cli("check", "--no-dns")
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("check does not say %q:\n%s", want, out)
+			}
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	says("no server has asked for certificates yet")
+	if out, code := cli("certificate", "renew"); code != 1 || !strings.Contains(out, "hint: postroom certificate list") {
+		t.Errorf("status %d: %s", code, out)
+	}
+	s, fingerprint := storetest.Open(t, url), []byte("a key")
+	must(s.BindMasterKey(t.Context(), fingerprint))
+	must(s.WantCertificates(t.Context(), []string{"bad.test", "fine.test", "kept.test", "late.test", "new.test"}, now))
+	for name, days := range map[string]int{"fine.test": 60, "kept.test": 20, "late.test": -1} {
+		must(s.SaveCertificate(t.Context(), mail.Certificate{Name: name, Sealed: []byte("x"), Issuer: "Test CA", NotBefore: now.AddDate(0, 0, -70),
+			NotAfter: now.AddDate(0, 0, days)}, fingerprint))
+	}
+	for _, name := range []string{"bad.test", "kept.test", "late.test"} {
+		must(s.FailCertificate(t.Context(), name, "nobody answers", now, now.Add(time.Hour)))
+	}
+	says("error\tcertificate\tbad.test has none: nobody answers", "ok\tcertificate\tfor fine.test until",
+		"warning\tcertificate\tthat of kept.test was not renewed, the old one is good until", "error\tcertificate\tthat of late.test expired on",
+		"warning\tcertificate\tnew.test has none yet", "hint: see docs/certificates.md; when it is cured: postroom certificate renew kept.test")
+	if out, code := cli("certificate", "list"); code != 0 || !strings.Contains(out, "kept.test\tacme\tTest CA\t") || !strings.Contains(out, "\tnobody answers\n") {
+		t.Errorf("status %d: %s", code, out)
+	}
+	if out, code := cli("certificate", "renew", "KEPT.test", "--no-wait", "--json"); code != 0 || strings.Count(out, `"names"`) != 1 || !strings.Contains(out, `"asked":true`) {
+		t.Errorf("status %d: %s", code, out)
 	}
 }

@@ -41,7 +41,7 @@ func (c *checker) full(s *store.Store, domains []mail.DomainListing) {
 	if r == nil {
 		return
 	}
-	c.certificate()
+	c.certificates(s)
 	c.clock(s)
 	for i, d := range domains {
 		if !c.domain(s, r, host, d.Name, true) {

@@ -17,7 +17,7 @@ import (
 var jsonRuns = []struct{ command, args, stdin string }{
 	{"migrate", "", ""}, {"version", "", ""}, {"config", "", ""},
 	{"domain add", "example.org", ""}, {"domain list", "", ""}, {"domain show", "example.org", ""},
-	{"key show", "", ""}, {"key rotate", "", ""},
+	{"certificate list", "", ""}, {"key show", "", ""}, {"key rotate", "", ""},
 	{"account add", "alice@example.org", "a long password 1\n"}, {"account import", "-", "bob@example.org,Bob,,\n"},
 	{"account list", "", ""}, {"account show", "alice@example.org", ""}, {"account name", "alice@example.org Alice", ""},
 	{"account password", "alice@example.org --generate", ""}, {"account quota", "alice@example.org 1G", ""},
@@ -40,8 +40,8 @@ var jsonRuns = []struct{ command, args, stdin string }{
 }
 
 // withoutJSON: what runs until it is stopped, what asks a running server, and
-// what needs an account that the server has held.
-var withoutJSON = map[string]bool{"serve": true, "demo": true, "health": true, "account resume": true}
+// what needs an account that the server has held, or certificates that it got.
+var withoutJSON = map[string]bool{"certificate renew": true, "serve": true, "demo": true, "health": true, "account resume": true}
 
 // TestJSONEverywhere: every command prints one JSON value for --json, and
 // nothing else on stdout.

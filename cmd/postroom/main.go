@@ -32,6 +32,7 @@ type commands struct {
 	Suppression  suppressionCmd  `cmd:"" help:"Recipients that do not exist, which submissions may not name: list, add, remove."`
 	Smarthost    smarthostCmd    `cmd:"" help:"Relays that mail goes out through, for all or one destination."`
 	Dkim         dkimCmd         `cmd:"" help:"A domain's DKIM keys: print their records, list, renew, retire."`
+	Certificate  certificateCmd  `cmd:"" help:"TLS certificates: list, renew."`
 	DNS          dnsCmd          `cmd:"" name:"dns" help:"Print the DNS records that a domain needs, as a table or a zone file."`
 	Key          keyCmd          `cmd:"" help:"The master key: show its fingerprint, rotate it."`
 	Trace        traceCmd        `cmd:"" help:"The timeline of a message, or of what fits a search."`

@@ -25,11 +25,15 @@ func (e *env) resolver() (*dns.Client, error) {
 // follow from.
 func (e *env) zoneHost(r dns.Resolver) zone.Host {
 	l := e.cfg.Listen
-	return zone.Host{Name: e.cfg.Hostname, Addresses: e.publicAddresses(r),
+	h := zone.Host{Name: e.cfg.Hostname, Addresses: e.publicAddresses(r),
 		Outgoing: slices.DeleteFunc(slices.Clone(e.cfg.RelaySources), func(a netip.Addr) bool { return !isPublic(a) }),
 		Ports: zone.Ports{SMTP: portOf(l.SMTP), Submissions: portOf(l.Submissions), Submission: portOf(l.Submission),
 			IMAPS: portOf(l.IMAPS), IMAP: portOf(l.IMAP), HTTPS: httpsPort(e.cfg)},
-		Leaf: servedLeaf(e.cfg)}
+		Leaf: e.servedLeaf()}
+	if e.cfg.ACME.On() {
+		h.ACMEDirectory = e.cfg.ACME.Directory
+	}
+	return h
 }
 
 // publicAddresses are the configured ones; else this machine's own, if they are
@@ -96,15 +100,19 @@ func portOf(listen []string) int {
 	return n
 }
 
-// servedLeaf reads the certificate that clients see; nil when there is none yet.
-func servedLeaf(cfg *config.Config) *x509.Certificate {
-	file := cfg.TLSCert
-	if file == "" {
-		file = filepath.Join(cfg.DataDir, "tls", "cert.pem")
+// servedLeaf reads the certificate that clients see; nil when there is none
+// yet, or when it cannot be read here.
+func (e *env) servedLeaf() *x509.Certificate {
+	var raw []byte
+	if e.cfg.TLSCert == "" && e.cfg.ACME.On() {
+		raw = e.issuedChain()
 	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil
+	if raw == nil {
+		file := e.cfg.TLSCert
+		if file == "" {
+			file = filepath.Join(e.cfg.DataDir, "tls", "cert.pem")
+		}
+		raw, _ = os.ReadFile(file)
 	}
 	block, _ := pem.Decode(raw)
 	if block == nil {
@@ -115,6 +123,28 @@ func servedLeaf(cfg *config.Config) *x509.Certificate {
 		return nil
 	}
 	return leaf
+}
+
+// issuedChain is what ACME got for the hostname, leaf first; nil for none, or
+// without the master key at hand.
+func (e *env) issuedChain() []byte {
+	s, err := e.store()
+	if err != nil {
+		return nil
+	}
+	key, err := e.masterKey(s)
+	if err != nil {
+		return nil
+	}
+	sealed, err := s.SealedCertificates(e.ctx, []string{e.cfg.Hostname})
+	if err != nil || sealed[e.cfg.Hostname] == nil {
+		return nil
+	}
+	chain, err := key.Open("certificates", e.cfg.Hostname, sealed[e.cfg.Hostname])
+	if err != nil {
+		return nil
+	}
+	return chain
 }
 
 // zoneFacts gives what the records of a hosted domain follow from.

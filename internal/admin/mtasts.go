@@ -14,12 +14,12 @@ import (
 
 // MTASTS is the MTA-STS policy of a domain as it is shown.
 type MTASTS struct {
-	Domain string     `json:"domain"`
-	Mode   string     `json:"mode"`              // "off" without a policy
-	MaxAge int64      `json:"max_age,omitempty"` // seconds
-	MX     []string   `json:"mx,omitempty"`
-	ID     string     `json:"id,omitempty"`
-	URL    string     `json:"url,omitempty"`
+	Domain string       `json:"domain"`
+	Mode   string       `json:"mode"`              // "off" without a policy
+	MaxAge int64        `json:"max_age,omitempty"` // seconds
+	MX     []string     `json:"mx,omitempty"`
+	ID     string       `json:"id,omitempty"`
+	URL    string       `json:"url,omitempty"`
 	Record *zone.Record `json:"dns,omitempty"` // what tells senders of it
 }
 

@@ -17,8 +17,9 @@ type Config struct {
 	MasterKeyFile string   // "" : DataDir/master.key
 	Roles         []string // smtp, imap, queue, http
 	Listen        Listen
-	TLSCert       string // PEM files; "" : self-signed
+	TLSCert       string // PEM files; "" : ACME's, or self-signed
 	TLSKey        string
+	ACME          ACME
 	ClientCA      string // PEM file; "" : client certificates are not asked for
 
 	Scram        string // off, app-passwords, all: with which passwords it works
@@ -66,6 +67,20 @@ type Listen struct {
 	HTTP, HTTPS                                []string
 	Metrics                                    []string // finish puts loopback where no address stands
 }
+
+// ACME says how certificates are got from an authority.
+type ACME struct {
+	Mode      string // off, on
+	Email     string
+	Directory string   // URL
+	CA        string   // PEM file; "" : the system's authorities
+	Names     []string // A-labels; empty: hostname and what leads here
+	DNSServer string   // host:port; "" : no DNS-01
+	DNSKey    string   // file of its TSIG key
+}
+
+// On tells whether certificates are got by ACME.
+func (a ACME) On() bool { return a.Mode == "on" }
 
 // Limits bound what peers may take.
 type Limits struct {

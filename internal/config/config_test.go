@@ -118,3 +118,32 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+func TestACMENeedsWhatItNeeds(t *testing.T) {
+	load := func(flags ...string) (*Config, error) {
+		all := map[string]string{"acme": "on", "acme_email": "admin@example.org", "hostname": "mail.example.org"}
+		for i := 0; i < len(flags); i += 2 {
+			all[flags[i]] = flags[i+1]
+		}
+		return Load(Args{Flags: all, Environ: []string{}})
+	}
+	c, err := load("acme_names", "Mail.example.org. mta-sts.example.org", "acme_dns_server", "192.0.2.1", "acme_dns_key", "/key")
+	if err != nil || !c.ACME.On() || c.ACME.Names[0] != "mail.example.org" || c.ACME.DNSServer != "192.0.2.1:53" {
+		t.Errorf("%+v, %v", c.ACME, err)
+	}
+	for want, flags := range map[string][]string{
+		"acme needs acme_email":           {"acme_email", ""},
+		`issues a certificate for "box"`:  {"hostname", "box"},
+		"no host name":                    {"acme_names", "*.example.org"},
+		"acme_dns_key needs":              {"acme_dns_key", "/key"},
+		"URL of an ACME directory":        {"acme_directory", "http://acme.example.org/dir"},
+		"is not of the form address:port": {"listen.http", "80"},
+	} {
+		if _, err := load(flags...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", flags, err)
+		}
+	}
+	if c, err := Load(Args{Flags: map[string]string{"hostname": "box"}, Environ: []string{}}); err != nil || c.ACME.On() {
+		t.Errorf("the default: %v", err)
+	}
+}

@@ -3,9 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -216,11 +216,33 @@ func (c *Config) finish() error {
 		}
 	}
 	for i, s := range c.DNSServers {
-		if _, _, err := net.SplitHostPort(s); err != nil {
-			c.DNSServers[i] = net.JoinHostPort(strings.Trim(s, "[]"), "53")
-		}
+		c.DNSServers[i] = withDNSPort(s)
 	}
-	return nil
+	return c.checkACME()
+}
+
+func (c *Config) checkACME() error {
+	var text, hint string
+	switch a := c.ACME; {
+	case !a.On():
+		return nil
+	case a.Email == "":
+		text, hint = "acme needs acme_email", "set acme_email to an address by which the authority can reach you"
+	case len(a.Names) == 0 && !strings.Contains(c.Hostname, "."):
+		text, hint = fmt.Sprintf("no authority issues a certificate for %q", c.Hostname), "set hostname to the name that your MX record points to"
+	case slices.ContainsFunc(a.Names, func(n string) bool { return strings.ContainsAny(n, "*@:/ ") || !strings.Contains(n, ".") }):
+		text, hint = "acme_names holds something that is no host name", "give full names without wildcards: mail.example.org"
+	case a.DNSKey != "" && a.DNSServer == "":
+		text, hint = "acme_dns_key needs acme_dns_server", "set acme_dns_server to the primary DNS server of the zone"
+	default:
+		for i, n := range c.ACME.Names {
+			c.ACME.Names[i] = strings.ToLower(strings.TrimSuffix(n, "."))
+		}
+		return nil
+	}
+	e := mail.Errorf(mail.CodeInvalid, "%s", text)
+	e.Hint = hint
+	return e
 }
 
 func mustKey(name string) key {

@@ -113,6 +113,24 @@ func checkIssuer(s string) error {
 	return nil
 }
 
+// checkDirectory: what comes from there says whom clients trust, so it comes by
+// TLS.
+func checkDirectory(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return errorf("it must be the URL of an ACME directory, as https://acme.example.net/directory")
+	}
+	return nil
+}
+
+// withDNSPort adds the port that DNS servers have.
+func withDNSPort(s string) string {
+	if _, _, err := net.SplitHostPort(s); err == nil || s == "" {
+		return s
+	}
+	return net.JoinHostPort(strings.Trim(s, "[]"), "53")
+}
+
 var sizeUnits = []struct {
 	suffix string
 	octets int64

@@ -1,6 +1,6 @@
-// Package tlsconf gives the TLS configuration of every port: from certificate
-// and key files, which are read again when they change, or from a small CA of
-// its own until there are any.
+// Package tlsconf gives the TLS configuration of every port. The certificate is
+// of files, which are read again when they change, or one that an authority
+// issued by ACME, or of a small CA of its own until there is any.
 package tlsconf
 
 import (
@@ -28,6 +28,12 @@ type Config struct {
 	// Hostname is the self-signed leaf's name, beside localhost, 127.0.0.1
 	// and ::1.
 	Hostname string
+	// Issued gives the certificate that an authority issued for a name, nil
+	// without; nil: there are none.
+	Issued func(name string) *tls.Certificate
+	// Tickets are the keys of session tickets; nil: each configuration has its
+	// own.
+	Tickets *Tickets
 	// Poll is how often, at most, handshakes look at the files; 0: 5 s.
 	Poll time.Duration
 	Now  func() time.Time // time.Now when nil
@@ -39,6 +45,8 @@ type Source struct {
 	cfg    Config
 	signed bool           // by our own CA
 	client *x509.CertPool // of ClientCAFile; nil without
+
+	clientPEM []byte // the file itself
 
 	mu      sync.Mutex
 	cert    *tls.Certificate
@@ -83,28 +91,6 @@ func New(c Config) (*Source, error) {
 	return s, nil
 }
 
-// TLS gives a server configuration: TLS 1.2 and later, always with the newest
-// certificate. Connections that stand keep theirs.
-func (s *Source) TLS() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return s.Certificate(), nil
-		},
-	}
-}
-
-// ForClients is TLS for the ports where people log in: clients are asked for a
-// certificate of ClientCAFile. One without goes on; one of another authority,
-// or out of its time, fails the handshake.
-func (s *Source) ForClients() *tls.Config {
-	c := s.TLS()
-	if s.client != nil {
-		c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, s.client
-	}
-	return c
-}
-
 func (s *Source) readClientCA() error {
 	if s.cfg.ClientCAFile == "" {
 		return nil
@@ -113,7 +99,7 @@ func (s *Source) readClientCA() error {
 	if err != nil {
 		return fmt.Errorf("authorities of client certificates: %w", err)
 	}
-	s.client = x509.NewCertPool()
+	s.client, s.clientPEM = x509.NewCertPool(), pem
 	if !s.client.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("no certificate in %s", s.cfg.ClientCAFile)
 	}

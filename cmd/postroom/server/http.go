@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -15,9 +16,14 @@ func (s *Server) openHTTP(context.Context, Options) error {
 	if !s.cfg.HasRole("http") {
 		return nil
 	}
-	s.web = webui.New(webui.Config{Hostname: s.cfg.Hostname, Directory: s.store, Services: services(s.cfg),
+	secure := s.tls.Strict()
+	var challenge func(http.Handler) http.Handler
+	if s.acme != nil {
+		secure, challenge = s.acme.ChallengeTLS(secure), s.acme.HTTPChallenge
+	}
+	s.web = webui.New(webui.Config{Challenge: challenge, Hostname: s.cfg.Hostname, Directory: s.store, Services: services(s.cfg),
 		OAuth2: s.cfg.OIDCIssuer != "", Certificate: s.tls.Certificate, Ready: s.ready.check,
-		Proxies: s.cfg.HTTPProxies, Observe: s.metrics.Request, Log: s.log}, s.tls.TLS())
+		Proxies: s.cfg.HTTPProxies, Observe: s.metrics.Request, Log: s.log}, secure)
 	gate := listen.NewGate(s.cfg.Limits.Connections, s.cfg.Limits.ConnectionsPerAddress, s.manyClients())
 	for _, d := range s.doors {
 		if d.role != "http" {

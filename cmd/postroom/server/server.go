@@ -16,6 +16,7 @@ import (
 
 	"postroom/delivery"
 	"postroom/imapd"
+	"postroom/internal/acme"
 	"postroom/internal/admin"
 	"postroom/internal/auth"
 	"postroom/internal/config"
@@ -55,6 +56,7 @@ type Server struct {
 	ring     *secret.Ring
 	admin    *admin.Admin
 	tls      *tlsconf.Source
+	acme     *acme.Manager // nil when off
 	spool    *spool.Spool
 	auth     *auth.Authenticator
 	resolver *dns.Client
@@ -116,7 +118,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	}
 	for _, step := range []func(context.Context, Options) error{
 		s.openDatabase, s.unlock, s.openTLS, s.openSpool, s.openDelivery, s.openSMTP, s.openIMAP, s.openQueue, s.openControl,
-		s.openHTTP, s.openMetrics,
+		s.openHTTP, s.startACME, s.openMetrics,
 	} {
 		if err := step(ctx, o); err != nil {
 			return err
@@ -152,12 +154,6 @@ func (s *Server) setPostmaster(ctx context.Context) error {
 		return err
 	}
 	return s.admin.SetPostmaster(ctx, s.cfg.Postmaster)
-}
-
-func (s *Server) openTLS(context.Context, Options) (err error) {
-	s.tls, err = tlsconf.New(tlsconf.Config{CertFile: s.cfg.TLSCert, KeyFile: s.cfg.TLSKey, ClientCAFile: s.cfg.ClientCA,
-		Dir: filepath.Join(s.cfg.DataDir, "tls"), Hostname: s.cfg.Hostname, Log: s.log})
-	return err
 }
 
 // spoolMemory is what a message takes in memory before it goes to a file.

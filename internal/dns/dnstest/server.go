@@ -1,5 +1,5 @@
 // Package dnstest is an in-process authoritative DNS server for tests, with
-// settable records and failures.
+// settable records and failures; it takes dynamic updates.
 package dnstest
 
 import (
@@ -35,6 +35,7 @@ type Server struct {
 	records  map[string][]mdns.RR
 	failures map[string]Failure
 	asked    map[string]int
+	removed  int // by updates
 }
 
 // New starts a server that ends with the test.
@@ -63,8 +64,9 @@ func Start(addr string) (*Server, error) {
 			continue
 		}
 		s.addr = l.Addr().String()
-		s.tcp = &mdns.Server{Listener: l, Handler: mdns.HandlerFunc(s.answer)}
-		s.udp = &mdns.Server{PacketConn: p, Handler: mdns.HandlerFunc(s.answer)}
+		keys := map[string]string{UpdateKey: UpdateSecret}
+		s.tcp = &mdns.Server{Listener: l, Handler: mdns.HandlerFunc(s.answer), TsigSecret: keys, MsgAcceptFunc: acceptUpdates}
+		s.udp = &mdns.Server{PacketConn: p, Handler: mdns.HandlerFunc(s.answer), TsigSecret: keys, MsgAcceptFunc: acceptUpdates}
 		var ready sync.WaitGroup
 		for _, srv := range []*mdns.Server{s.tcp, s.udp} {
 			ready.Add(1)
@@ -123,6 +125,10 @@ func (s *Server) Asked(name string) int {
 }
 
 func (s *Server) answer(w mdns.ResponseWriter, q *mdns.Msg) {
+	if q.Opcode == mdns.OpcodeUpdate {
+		s.update(w, q)
+		return
+	}
 	m := new(mdns.Msg)
 	m.SetReply(q)
 	if len(q.Question) != 1 {
