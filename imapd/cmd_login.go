@@ -38,6 +38,7 @@ func (s *session) loginFailed(mechanism, login string, err error) {
 		return
 	}
 	s.srv.events.LoginFailed(s.who(), mechanism, login, mail.CodeOf(err))
+	s.noteFailure(mechanism, login, err)
 	s.failures++
 }
 
@@ -52,7 +53,8 @@ func (s *session) guessed(err error) error {
 // enter ends the log-in and begins with the account.
 func (s *session) enter(mechanism string, id Identity) reply {
 	s.identity = id
-	s.srv.events.Login(s.who(), mechanism)
+	s.srv.events.Login(s.who(), mechanism, id.NewNetwork)
+	s.noteSoon(mechanism)
 	s.state = authenticated
 	s.in.Limit = limitAfterLogin
 	s.conn.hardStop = noHardStop
