@@ -34,10 +34,10 @@ func runLogin(ctx context.Context, s *session, a loginArgs) (reply, error) {
 
 // loginFailed logs a refused log-in and counts it, unless it is our failure.
 func (s *session) loginFailed(mechanism, login string, err error) {
+	s.srv.events.LoginFailed(s.who(), mechanism, login, mail.CodeOf(err))
 	if unavailable(err) {
 		return
 	}
-	s.srv.events.LoginFailed(s.who(), mechanism, login, mail.CodeOf(err))
 	s.noteFailure(mechanism, login, err)
 	s.failures++
 }
