@@ -14,6 +14,7 @@ type Store interface {
 	KeyStore
 	QueueStore
 	SendStore
+	LoginStore
 	SetSetting(ctx context.Context, actor mail.Actor, name string, value any) error
 	Setting(ctx context.Context, name string, value any) (bool, error)
 }

@@ -44,9 +44,10 @@ func New(l *slog.Logger, proto string) *Log { return &Log{l.With("proto", proto)
 // Slog is the logger beneath, with proto set, for what is no event of a peer.
 func (l *Log) Slog() *slog.Logger { return l.log }
 
-// Peer gives the attributes that name a client.
+// Peer gives the attributes that name a client: an IPv4 address as such on a
+// listener for both, and none with a zone, which filters do not read.
 func Peer(p netip.AddrPort) []slog.Attr {
-	return []slog.Attr{slog.String("peer", p.Addr().String()), slog.Int("port", int(p.Port()))}
+	return []slog.Attr{slog.String("peer", p.Addr().Unmap().WithZone("").String()), slog.Int("port", int(p.Port()))}
 }
 
 // Session is Peer, the role and the account of an SMTP session.

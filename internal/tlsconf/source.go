@@ -94,11 +94,22 @@ func (s *Source) TLS() *tls.Config {
 	}
 }
 
-// ForClients is TLS for the ports where people log in: clients are asked for a
-// certificate of ClientCAFile. One without goes on; one of another authority,
-// or out of its time, fails the handshake.
+// suites are those of TLS 1.2 with forward secrecy and authenticated
+// encryption; in TLS 1.3 all are. Between servers, where the choice is that or
+// plain text (RFC 7435), TLS leaves crypto/tls's own, all with forward
+// secrecy: some old ones have no better than CBC.
+var suites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// ForClients is TLS for the ports where people log in: only good suites, and
+// clients are asked for a certificate of ClientCAFile. One without goes on; one
+// of another authority, or out of its time, fails the handshake.
 func (s *Source) ForClients() *tls.Config {
 	c := s.TLS()
+	c.CipherSuites = suites
 	if s.client != nil {
 		c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, s.client
 	}
