@@ -13,15 +13,15 @@ CREATE TABLE logins (
     network       cidr        NOT NULL,
     day           date        NOT NULL,
     protocol      text        NOT NULL,
+    mechanism     text        NOT NULL,
     credential_id bigint      NOT NULL DEFAULT 0,
     reason        text        NOT NULL DEFAULT '',
     client        text        NOT NULL DEFAULT '',
-    mechanism     text        NOT NULL,
     tls           text        NOT NULL DEFAULT '',
     peer          inet        NOT NULL,
     first_at      timestamptz NOT NULL DEFAULT now(),
     last_at       timestamptz NOT NULL DEFAULT now(),
     count         integer     NOT NULL,
-    PRIMARY KEY (account_id, network, day, protocol, credential_id, reason, client)
+    PRIMARY KEY (account_id, network, day, protocol, mechanism, credential_id, reason, client)
 ) WITH (fillfactor = 80);
 CREATE INDEX logins_day ON logins USING brin (day);

@@ -461,16 +461,16 @@ CREATE TABLE logins (
     network       cidr        NOT NULL, -- as above; ::/0: one of more than are told apart
     day           date        NOT NULL,
     protocol      text        NOT NULL, -- smtp, imap
+    mechanism     text        NOT NULL,
     credential_id bigint      NOT NULL DEFAULT 0, -- 0: a token, a certificate, or a failure
     reason        text        NOT NULL DEFAULT '', -- of a failure, as the log has it; '': success
     client        text        NOT NULL DEFAULT '', -- what it says it is: by IMAP ID, or EHLO
-    mechanism     text        NOT NULL, -- here and below: of the last
-    tls           text        NOT NULL DEFAULT '',
+    tls           text        NOT NULL DEFAULT '', -- here and below: of the last
     peer          inet        NOT NULL,
     first_at      timestamptz NOT NULL DEFAULT now(),
     last_at       timestamptz NOT NULL DEFAULT now(),
     count         integer     NOT NULL,
-    PRIMARY KEY (account_id, network, day, protocol, credential_id, reason, client)
+    PRIMARY KEY (account_id, network, day, protocol, mechanism, credential_id, reason, client)
 ) WITH (fillfactor = 80);
 -- For: the sweep takes old days. BRIN, which no other query can be planned with.
 CREATE INDEX logins_day ON logins USING brin (day);

@@ -127,8 +127,8 @@ var removalSlices = []string{
 	`WITH gone AS (DELETE FROM known_recipients WHERE account_id = $1 AND recipient IN
 		(SELECT recipient FROM known_recipients WHERE account_id = $1 LIMIT $2) RETURNING 1)
 	 SELECT count(*) FROM gone`,
-	`WITH gone AS (DELETE FROM logins WHERE account_id = $1 AND (network, day, protocol, credential_id, reason, client) IN
-		(SELECT network, day, protocol, credential_id, reason, client FROM logins WHERE account_id = $1 LIMIT $2) RETURNING 1)
+	`WITH gone AS (DELETE FROM logins WHERE account_id = $1 AND (network, day, protocol, mechanism, credential_id, reason, client) IN
+		(SELECT network, day, protocol, mechanism, credential_id, reason, client FROM logins WHERE account_id = $1 LIMIT $2) RETURNING 1)
 	 SELECT count(*) FROM gone`,
 	`WITH gone AS (DELETE FROM mailbox_messages WHERE account_id = $1 AND (mailbox_id, uid) IN
 		(SELECT mailbox_id, uid FROM mailbox_messages WHERE account_id = $1 LIMIT $2) RETURNING 1)

@@ -18,17 +18,17 @@ const loginsFor = 90 * 24 * time.Hour
 // account's is not kept: there is nobody to tell it. What several addresses of
 // one account make alike is summed before it meets its row.
 const sqlRecordLogins = `INSERT INTO logins AS l
-		(account_id, network, day, protocol, credential_id, reason, client, mechanism, tls, peer, count)
-	SELECT CASE WHEN x.account_id <> 0 THEN x.account_id ELSE a.account_id END, x.network, ` + today + `, x.protocol, x.credential_id,
-		x.reason, x.client, max(x.mechanism), max(x.tls), max(x.peer), sum(x.count)
+		(account_id, network, day, protocol, mechanism, credential_id, reason, client, tls, peer, count)
+	SELECT CASE WHEN x.account_id <> 0 THEN x.account_id ELSE a.account_id END, x.network, ` + today + `, x.protocol, x.mechanism,
+		x.credential_id, x.reason, x.client, max(x.tls), max(x.peer), sum(x.count)
 	FROM unnest($1::bigint[], $2::text[], $3::text[], $4::cidr[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[],
 		$11::inet[], $12::integer[]) AS x (account_id, domain, local_key, network, protocol, credential_id, reason, client, mechanism, tls, peer, count)
 	LEFT JOIN domains d ON d.name = x.domain
 	LEFT JOIN LATERAL (SELECT account_id FROM addresses y WHERE y.domain_id = d.id AND y.local_key = x.local_key OFFSET 0) a ON true
 	WHERE x.account_id <> 0 OR a.account_id IS NOT NULL
-	GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
-	ON CONFLICT (account_id, network, day, protocol, credential_id, reason, client) DO UPDATE SET count = l.count + excluded.count,
-		last_at = now(), mechanism = excluded.mechanism, tls = excluded.tls, peer = excluded.peer`
+	GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
+	ON CONFLICT (account_id, network, day, protocol, mechanism, credential_id, reason, client) DO UPDATE SET count = l.count + excluded.count,
+		last_at = now(), tls = excluded.tls, peer = excluded.peer`
 
 // RecordLogins adds log-ins to the history: one statement.
 func (s *Store) RecordLogins(ctx context.Context, all []mail.Login) error {
@@ -72,8 +72,8 @@ func (s *Store) sweepLogins(ctx context.Context) (int64, error) {
 	if err != nil {
 		return n, err
 	}
-	old, err := s.sweepRows(ctx, `DELETE FROM logins WHERE (account_id, network, day, protocol, credential_id, reason, client) IN
-		(SELECT account_id, network, day, protocol, credential_id, reason, client FROM logins
+	old, err := s.sweepRows(ctx, `DELETE FROM logins WHERE (account_id, network, day, protocol, mechanism, credential_id, reason, client) IN
+		(SELECT account_id, network, day, protocol, mechanism, credential_id, reason, client FROM logins
 		WHERE day < ((now() - $1::interval) AT TIME ZONE 'UTC')::date LIMIT $2 FOR UPDATE SKIP LOCKED)`, loginsFor)
 	return n + old, err
 }

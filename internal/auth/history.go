@@ -32,6 +32,7 @@ type row struct {
 	credential mail.CredentialID
 	network    string
 	protocol   string
+	mechanism  string
 	client     string
 	reason     string
 }
@@ -74,14 +75,14 @@ func (h *history) add(l mail.Login, now time.Time) {
 	switch {
 	case have != nil:
 		have.Count++
-		have.Peer, have.Mechanism, have.TLS = l.Peer, l.Mechanism, l.TLS
+		have.Peer, have.TLS = l.Peer, l.TLS
 	case len(h.rows) < maxUnsaved:
 		h.rows[k] = &l
 	}
 }
 
 func keyOf(l mail.Login) row {
-	return row{l.Account, l.Address, l.Credential, l.Network.String(), l.Protocol, l.Client, l.Reason}
+	return row{l.Account, l.Address, l.Credential, l.Network.String(), l.Protocol, l.Mechanism, l.Client, l.Reason}
 }
 
 // tooMany counts the rows that differ.

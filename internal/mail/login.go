@@ -15,7 +15,7 @@ type Login struct {
 	Network    netip.Prefix
 	Peer       netip.Addr // of the last
 	Protocol   string     // "smtp", "imap"
-	Mechanism  string     // of the last: "PLAIN"; "LOGIN" is IMAP's command, too
+	Mechanism  string     // "PLAIN"; "LOGIN" is IMAP's command, too
 	Client     string     // what it says it is
 	TLS        string     // of the last: "TLS 1.3"; "" without
 	Reason     string     // of a failure, as the log has it; "": success
