@@ -81,7 +81,7 @@ race: go
 	@scripts/need.sh modules postgres race
 
 clients: go
-	@scripts/need.sh modules postgres isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd
+	@scripts/need.sh modules postgres isync mutt msmtp swaks libnet-ssleay-perl curl openssl fetchmail dovecot-imapd
 
 peers: go
 	@scripts/need.sh modules postgres postfix dovecot-imapd dovecot-lmtpd

@@ -124,7 +124,7 @@ func renegotiation(t *testing.T, h *house, p port) {
 		t.Errorf("renegotiation is not refused:\n%s", out)
 	}
 	if !strings.Contains(out, "Compression: NONE") || !strings.Contains(out, "Secure Renegotiation IS supported") {
-		t.Errorf("compression, or no RFC 5746:\n%s", out)
+		t.Errorf("compression, or renegotiation that could be attacked:\n%s", out)
 	}
 }
 
