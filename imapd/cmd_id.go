@@ -37,8 +37,10 @@ func parseID(_ *session, d *wire.Decoder) map[string]string {
 
 func runID(_ context.Context, s *session, fields map[string]string) (reply, error) {
 	if name := fields["name"]; name != "" {
+		s.client = name
 		s.event(slog.LevelDebug, "client", slog.String("name", name), slog.String("version", fields["version"]))
 	}
+	s.note()
 	// No version: an attacker learns nothing from it (RFC 2971 §5).
 	s.enc.Raw(`* ID ("name" "postroom")`, "\r\n")
 	return reply{}, nil

@@ -34,10 +34,11 @@ func runLogin(ctx context.Context, s *session, a loginArgs) (reply, error) {
 
 // loginFailed logs a refused log-in and counts it, unless it is our failure.
 func (s *session) loginFailed(mechanism, login string, err error) {
+	s.srv.events.LoginFailed(s.who(), mechanism, login, mail.CodeOf(err))
 	if unavailable(err) {
 		return
 	}
-	s.srv.events.LoginFailed(s.who(), mechanism, login, mail.CodeOf(err))
+	s.noteFailure(mechanism, login, err)
 	s.failures++
 }
 
@@ -52,7 +53,8 @@ func (s *session) guessed(err error) error {
 // enter ends the log-in and begins with the account.
 func (s *session) enter(mechanism string, id Identity) reply {
 	s.identity = id
-	s.srv.events.Login(s.who(), mechanism)
+	s.srv.events.Login(s.who(), mechanism, id.NewNetwork)
+	s.noteSoon(mechanism)
 	s.state = authenticated
 	s.in.Limit = limitAfterLogin
 	s.conn.hardStop = noHardStop

@@ -163,6 +163,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 			return reply{}, bad("space at the end of the command")
 		}
 	}
+	s.noteBefore(name)
 	rep, err := c.run(ctx, s, d)
 	if fatal(err) {
 		return rep, err

@@ -32,6 +32,8 @@ type Config struct {
 	Auth sasl.Authenticator
 	// StillValid tells whether a live session may go on; nil: always.
 	StillValid func(context.Context, Identity) error
+	// NoteLogin keeps log-ins and failed ones, without waiting; nil: nobody does.
+	NoteLogin func(mail.Login)
 	// WatchMailbox and WatchAccount tell of changes; nil: none are told.
 	WatchMailbox func(mail.AccountID, mail.MailboxID) Watch
 	WatchAccount func(mail.AccountID) Watch

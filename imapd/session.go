@@ -60,7 +60,9 @@ type session struct {
 	sel      *selection // while selected
 	kw       keywordNames
 	errors   int
-	failures int // log-ins refused
+	failures int         // log-ins refused
+	client   string      // what it says it is, by ID
+	login    *mail.Login // not noted yet
 
 	watcher *watcher
 	recheck atomic.Bool // the account changed: may it still be here?
@@ -129,6 +131,7 @@ func (s *session) serve(ctx context.Context, implicitTLS bool) {
 
 // end gives back what the session holds.
 func (s *session) end() {
+	s.note()
 	s.unselect()
 	s.unwatch()
 	if t, ok := s.conn.stream.(*tls.Conn); ok {

@@ -487,6 +487,41 @@ CREATE TABLE suppressions (
 -- For: the sweep takes what expired.
 CREATE INDEX suppressions_expires ON suppressions (expires_at);
 
+-- ---------------------------------------------------------------- log-ins
+
+-- Failed log-ins of the last hour, for all servers: by network (account_id 0), at
+-- an account by strangers (network ::/0), and at an account from a network
+-- that it has logged in from. A server adds what failed there once a second. The
+-- sweep keeps 100,000 rows; no index but the key, so that every update is HOT.
+CREATE TABLE login_failures (
+    account_id bigint      NOT NULL, -- 0: whichever
+    network    cidr        NOT NULL, -- an IPv4 /24 or an IPv6 /64; ::/0: whichever
+    failures   integer     NOT NULL,
+    last_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, network)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- Who logged in, or failed to, from where: what is alike is one row a day (UTC).
+-- The key begins with what a log-in asks: has the account been in this network?
+CREATE TABLE logins (
+    account_id    bigint      NOT NULL,
+    network       cidr        NOT NULL, -- as above; ::/0: one of more than are told apart
+    day           date        NOT NULL,
+    protocol      text        NOT NULL, -- smtp, imap
+    mechanism     text        NOT NULL,
+    credential_id bigint      NOT NULL DEFAULT 0, -- 0: a token, a certificate, or a failure
+    reason        text        NOT NULL DEFAULT '', -- of a failure, as the log has it; '': success
+    client        text        NOT NULL DEFAULT '', -- what it says it is: by IMAP ID, or EHLO
+    tls           text        NOT NULL DEFAULT '', -- here and below: of the last
+    peer          inet        NOT NULL,
+    first_at      timestamptz NOT NULL DEFAULT now(),
+    last_at       timestamptz NOT NULL DEFAULT now(),
+    count         integer     NOT NULL,
+    PRIMARY KEY (account_id, network, day, protocol, mechanism, credential_id, reason, client)
+) WITH (fillfactor = 80);
+-- For: the sweep takes old days. BRIN, which no other query can be planned with.
+CREATE INDEX logins_day ON logins USING brin (day);
+
 -- The timeline of every message, written in the transactions it tells of.
 CREATE TABLE delivery_events (
     at         timestamptz NOT NULL,

@@ -3,6 +3,7 @@ package smtpd
 import (
 	gosasl "github.com/emersion/go-sasl"
 
+	"postroom/internal/address"
 	"postroom/internal/mail"
 	"postroom/internal/maillog"
 	"postroom/internal/sasl"
@@ -42,6 +43,9 @@ type exchange struct {
 func (x *exchange) refused(login string, err error) {
 	w := x.s.w
 	w.srv.log.LoginFailed(maillog.Session(w.peer), x.mech, login, mail.CodeOf(err))
+	if addr, bad := address.Parse(login); bad == nil && !mail.Is(err, mail.CodeUnavailable) {
+		x.note(mail.Login{Address: addr, Reason: maillog.Reason(mail.CodeOf(err))})
+	}
 	if !mail.Is(err, mail.CodeUnavailable) {
 		w.counts.authFailures++
 	}
@@ -62,7 +66,17 @@ func (x *exchange) Next(response []byte) ([]byte, bool, error) {
 		id := x.Identity()
 		x.s.identity = id
 		w.peer.Account, w.peer.Credential, w.peer.Login = id.Account, id.Credential, id.Login
-		w.srv.log.Login(maillog.Session(w.peer), x.mech)
+		w.srv.log.Login(maillog.Session(w.peer), x.mech, id.NewNetwork)
+		x.note(mail.Login{Account: id.Account, Credential: id.Credential})
 	}
 	return challenge, done, nil
+}
+
+// note adds to the history of log-ins.
+func (x *exchange) note(l mail.Login) {
+	p := x.s.w.peer
+	l.Peer, l.Protocol, l.Mechanism, l.Client, l.TLS = p.Peer.Addr(), "smtp", x.mech, p.Helo, p.TLSVersion
+	if f := x.s.w.srv.cfg.NoteLogin; f != nil {
+		f(l)
+	}
 }

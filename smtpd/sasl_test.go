@@ -31,7 +31,8 @@ func TestMechanisms(t *testing.T) {
 // roomServer is a submission server whose log-ins are those of a room.
 type roomServer struct {
 	*running
-	room *sasltest.Room
+	room  *sasltest.Room
+	notes chan mail.Login
 }
 
 func newRoomServer(t testing.TB) *roomServer {
@@ -41,7 +42,9 @@ func newRoomServer(t testing.TB) *roomServer {
 	cfg := submission
 	cfg.TLS = base.Clone()
 	cfg.TLS.ClientAuth, cfg.TLS.ClientCAs = tls.VerifyClientCertIfGiven, room.Authority.Pool
-	return &roomServer{startWith(t, cfg, true, room), room}
+	notes := make(chan mail.Login, 10)
+	cfg.NoteLogin = func(l mail.Login) { notes <- l }
+	return &roomServer{startWith(t, cfg, true, room), room, notes}
 }
 
 // dial connects as the case wants it.
@@ -91,9 +94,15 @@ func (r *roomServer) run(t *testing.T, c sasltest.Case, initial bool) {
 		if c.Want != sasltest.Unknown && !strings.Contains(r.logs.String(), `msg="login failed" proto=smtp role=submission peer=127.0.0.1`) {
 			t.Errorf("the failure is not in the log: %s", r.logs.String())
 		}
+		if c.Want == sasltest.Later && len(r.notes) > 0 {
+			t.Errorf("what failed for our reasons is in the history: %+v", <-r.notes)
+		}
 		return
 	}
 	cl.do("MAIL FROM:<alice@example.test>", "250 ")
+	if n := <-r.notes; n.Account != 7 || n.Mechanism != c.Mechanism || n.Client != "phone" || n.Protocol != "smtp" || !strings.HasPrefix(n.TLS, "TLS 1.") || n.Reason != "" {
+		t.Errorf("the history: %+v", n)
+	}
 	if !strings.Contains(r.logs.String(), "msg=login proto=smtp") || !strings.Contains(r.logs.String(), "account=7") ||
 		!strings.Contains(r.logs.String(), "mech="+c.Mechanism) {
 		t.Errorf("the log-in is not in the log: %s", r.logs.String())

@@ -39,6 +39,8 @@ type Config struct {
 	// StillValid is asked at MAIL and before a message is taken whether the
 	// log-in still stands: CodeNoPermission ends the session. nil: always.
 	StillValid func(context.Context, auth.Identity) error
+	// NoteLogin keeps log-ins and failed ones, without waiting; nil: nobody does.
+	NoteLogin func(mail.Login)
 	// AuthWithoutTLS and LiftLimits are for benches and tests, and work for
 	// clients on loopback only. LiftLimits lifts ConnectionsPerClient,
 	// Messages, Commands, Junk and Session.

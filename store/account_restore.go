@@ -103,6 +103,7 @@ func (s *Store) beginRemoval(ctx context.Context, id mail.AccountID, before time
 			`DELETE FROM send_limits WHERE id = $1`,
 			`DELETE FROM send_holds WHERE account_id = $1`,
 			`DELETE FROM sent_hours WHERE account_id = $1`,
+			`DELETE FROM login_failures WHERE account_id = $1`,
 		} {
 			if _, err := tx.Exec(ctx, q, id); err != nil {
 				return err
@@ -125,6 +126,9 @@ const removalSlice = 2000
 var removalSlices = []string{
 	`WITH gone AS (DELETE FROM known_recipients WHERE account_id = $1 AND recipient IN
 		(SELECT recipient FROM known_recipients WHERE account_id = $1 LIMIT $2) RETURNING 1)
+	 SELECT count(*) FROM gone`,
+	`WITH gone AS (DELETE FROM logins WHERE account_id = $1 AND (network, day, protocol, mechanism, credential_id, reason, client) IN
+		(SELECT network, day, protocol, mechanism, credential_id, reason, client FROM logins WHERE account_id = $1 LIMIT $2) RETURNING 1)
 	 SELECT count(*) FROM gone`,
 	`WITH gone AS (DELETE FROM mailbox_messages WHERE account_id = $1 AND (mailbox_id, uid) IN
 		(SELECT mailbox_id, uid FROM mailbox_messages WHERE account_id = $1 LIMIT $2) RETURNING 1)

@@ -24,6 +24,7 @@ type accountCmd struct {
 	Enable        accountEnableCmd        `cmd:"" help:"Undo disable."`
 	Delete        accountDeleteCmd        `cmd:"" help:"Delete an account; undelete brings it back within the restore window."`
 	Undelete      accountUndeleteCmd      `cmd:"" help:"Undo delete."`
+	Logins        accountLoginsCmd        `cmd:"" help:"List who logged in, or failed to: 90 days, newest first."`
 	AppPassword   appPasswordCmd          `cmd:"" help:"Passwords for single devices."`
 }
 

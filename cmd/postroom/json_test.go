@@ -23,6 +23,7 @@ var jsonRuns = []struct{ command, args, stdin string }{
 	{"account password", "alice@example.org --generate", ""}, {"account quota", "alice@example.org 1G", ""},
 	{"account add-address", "alice@example.org a@example.org", ""}, {"account remove-address", "alice@example.org a@example.org", ""},
 	{"account rename", "alice@example.org al@example.org", ""}, {"account disable", "bob@example.org", ""}, {"account enable", "bob@example.org", ""},
+	{"account logins", "al@example.org --failed", ""},
 	{"account app-password add", "al@example.org phone", ""}, {"account app-password list", "al@example.org", ""},
 	{"account app-password revoke", "al@example.org phone", ""},
 	{"account delete", "bob@example.org --yes", ""}, {"account undelete", "bob@example.org", ""},

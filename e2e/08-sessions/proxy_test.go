@@ -112,13 +112,13 @@ func logged(i *testbed.Instance, what string) error {
 
 // failedLogins fits the documented filter to lines as the server writes them.
 func failedLogins(t *testing.T, i *testbed.Instance) {
-	doc, err := os.ReadFile("../../docs/administration.md")
+	doc, err := os.ReadFile("../../docs/authentication.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := regexp.MustCompile(`(?m)^failregex = (.*)$`).FindStringSubmatch(string(doc))
 	if m == nil {
-		t.Fatal("docs/administration.md has no failregex")
+		t.Fatal("docs/authentication.md has no failregex")
 	}
 	filter := regexp.MustCompile(strings.ReplaceAll(m[1], "<HOST>", `(?P<host>[0-9a-f.:]+)`))
 	cfg, err := i.TLS()

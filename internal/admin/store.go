@@ -15,6 +15,7 @@ type Store interface {
 	QueueStore
 	SendStore
 	CertificateStore
+	LoginStore
 	SetSetting(ctx context.Context, actor mail.Actor, name string, value any) error
 	Setting(ctx context.Context, name string, value any) (bool, error)
 }

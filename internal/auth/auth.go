@@ -37,6 +37,9 @@ type Identity struct {
 	Credential mail.CredentialID // 0: by a token or a certificate, which are kept elsewhere
 	Login      string            // the address given, normalised
 	ChangeSeq  int64             // of the account: a greater one means that rights must be reread
+	// NewNetwork tells that the account was not in from this network in the last
+	// 30 days, as far as a Ledger knows.
+	NewNetwork bool
 }
 
 // Config has a useful zero value.
@@ -55,6 +58,9 @@ type Config struct {
 	ScramForPasswords bool
 	// Tokens verifies bearer tokens; nil: none are taken.
 	Tokens TokenVerifier
+	// Ledger shares failures and the history with other servers (Run); nil: the
+	// failures are counted here, and no history is kept.
+	Ledger Ledger
 	// CacheFor keeps verified passwords; 0: 10 minutes.
 	CacheFor time.Duration
 	Now      func() time.Time                           // time.Now when nil
@@ -71,6 +77,7 @@ type Authenticator struct {
 	directory    Directory
 	log          *slog.Logger
 	throttle     *throttle
+	book         *book // nil without a Ledger
 	cache        *cache
 	hashes       *semaphore.Weighted
 	verify       func(phc, password string) (bool, error)
@@ -97,7 +104,7 @@ func New(c Config, d Directory, log *slog.Logger) *Authenticator {
 		c.CacheFor = 10 * time.Minute
 	}
 	return &Authenticator{
-		directory: d, log: log, throttle: newThrottle(c), now: c.Now,
+		directory: d, log: log, throttle: newThrottle(c), book: newBook(c.Ledger, log), now: c.Now,
 		tokens: c.Tokens, withoutScram: c.WithoutScram, forChosen: c.ScramForPasswords,
 		cache:  newCache(cacheSize, c.CacheFor, c.Now),
 		hashes: semaphore.NewWeighted(int64(c.Hashes)),
@@ -106,33 +113,54 @@ func New(c Config, d Directory, log *slog.Logger) *Authenticator {
 	}
 }
 
-var errBad = mail.Errorf(mail.CodeBadCredentials, "authentication failed")
+var (
+	errBad       = mail.Errorf(mail.CodeBadCredentials, "authentication failed")
+	errThrottled = mail.Errorf(mail.CodeThrottled, "too many failed log-ins, try again later")
+)
 
 // attempt is one log-in under way.
 type attempt struct {
 	try
-	from netip.Addr
 	addr mail.Address // zero when the login is none
 	err  error        // of reading it
 }
 
 func newAttempt(login string, peer netip.Addr) attempt {
 	addr, err := address.Parse(login)
-	return attempt{try: newTry(peer, loginKey(addr)), from: peer, addr: addr, err: err}
+	t := attempt{try: try{peer: peer, network: Network(peer)}, addr: addr, err: err}
+	if t.login = loginKey(addr); err != nil {
+		// Nobody's name: one key for all of these would be everybody's.
+		t.login = t.network.String()
+	}
+	return t
 }
 
 func loginKey(a mail.Address) string { return address.Key(a.Local) + "@" + a.Domain }
 
-// hold keeps the attempt back for as long as earlier failures ask for.
-func (a *Authenticator) hold(ctx context.Context, t attempt) error {
-	ok, err := a.throttle.wait(ctx, t.try, t.from)
+// open begins an attempt: it finds the account and its credentials, as lookUp
+// does, and holds the attempt back for as long as earlier failures ask for.
+func (a *Authenticator) open(ctx context.Context, t *attempt) (mail.AccountRecord, []mail.CredentialRecord, error) {
+	if a.throttle.hopeless(t.try) {
+		return mail.AccountRecord{}, nil, errThrottled
+	}
+	acct, creds, err := a.lookUp(ctx, *t)
 	if err != nil {
-		return unavailable(err)
+		return acct, nil, err
 	}
-	if !ok {
-		return mail.Errorf(mail.CodeThrottled, "too many failed log-ins, try again later")
+	t.account = acct.ID
+	if err := a.learn(ctx, t.try); err != nil {
+		return acct, nil, err
 	}
-	return nil
+	waited, ok, err := a.throttle.wait(ctx, t.try)
+	switch {
+	case err != nil:
+		return acct, nil, unavailable(err)
+	case !ok:
+		return acct, nil, errThrottled
+	case waited > 0: // what was revoked meanwhile is of no use
+		return a.lookUp(ctx, *t)
+	}
+	return acct, creds, nil
 }
 
 func unavailable(err error) error {
@@ -141,18 +169,21 @@ func unavailable(err error) error {
 
 // bad counts a guess and gives the answer to it.
 func (a *Authenticator) bad(t attempt) error {
-	a.throttle.fail(t.try, t.from)
+	a.book.fail(a.throttle.fail(t.try))
 	return errBad
 }
 
 // admit ends an attempt that proved who it is; cred is nil when the proof is
 // not one of the account's credentials.
 func (a *Authenticator) admit(ctx context.Context, t attempt, acct mail.AccountRecord, cred *mail.CredentialRecord) (Identity, error) {
-	a.throttle.succeed(t.try)
+	known := a.book == nil || a.throttle.isKnown(t.try)
+	if a.throttle.succeed(t.try) {
+		a.book.clear(mail.LoginCounter{Account: t.account, Network: t.network})
+	}
 	if acct.Disabled {
 		return Identity{}, mail.Errorf(mail.CodeAccountDisabled, "account disabled")
 	}
-	id := Identity{Account: acct.ID, Login: t.addr.String(), ChangeSeq: acct.ChangeSeq}
+	id := Identity{Account: acct.ID, Login: t.addr.String(), ChangeSeq: acct.ChangeSeq, NewNetwork: !known}
 	if cred != nil {
 		a.touch(ctx, *cred)
 		id.Credential = cred.ID

@@ -20,10 +20,10 @@ func (a *Authenticator) Certificate(ctx context.Context, login string, cert *x50
 		return Identity{}, errBad
 	}
 	t := newAttempt(cert.EmailAddresses[0], peer)
-	if err := a.hold(ctx, t); err != nil {
+	if _, _, err := a.open(ctx, &t); err != nil {
 		return Identity{}, err
 	}
-	acct, err := a.certified(ctx, &t, cert.EmailAddresses)
+	owner, acct, err := a.certified(ctx, cert.EmailAddresses, peer)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -36,24 +36,33 @@ func (a *Authenticator) Certificate(ctx context.Context, login string, cert *x50
 	case !same:
 		return Identity{}, ErrOther
 	}
-	return a.admit(ctx, t, acct, nil)
+	return a.admit(ctx, owner, acct, nil)
 }
 
 // certified gives the one account that the names belong to, none when it is
-// not exactly one; t then has its address.
-func (a *Authenticator) certified(ctx context.Context, t *attempt, names []string) (found mail.AccountRecord, err error) {
+// not exactly one.
+func (a *Authenticator) certified(ctx context.Context, names []string, peer netip.Addr) (t attempt, found mail.AccountRecord, err error) {
 	for _, name := range names {
-		n := newAttempt(name, t.from)
-		acct, _, err := a.lookUp(ctx, n)
+		n := newAttempt(name, peer)
+		acct, err := a.owner(ctx, &n)
 		switch {
 		case err != nil:
-			return mail.AccountRecord{}, err
+			return t, mail.AccountRecord{}, err
 		case acct.ID == 0 || acct.ID == found.ID:
 		case found.ID != 0:
-			return mail.AccountRecord{}, nil
+			return t, mail.AccountRecord{}, nil
 		default:
-			found, t.addr = acct, n.addr
+			t, found = n, acct
 		}
 	}
-	return found, nil
+	return t, found, nil
+}
+
+// same tells whether login is one of the account's addresses; "" is anybody's.
+func (a *Authenticator) same(ctx context.Context, login string, acct mail.AccountRecord) (bool, error) {
+	if login == "" {
+		return true, nil
+	}
+	other, _, err := a.lookUp(ctx, newAttempt(login, netip.Addr{}))
+	return other.ID == acct.ID, err
 }

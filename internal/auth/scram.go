@@ -28,16 +28,13 @@ type Scram struct {
 // fails at Finish as a wrong password does.
 func (a *Authenticator) Scram(ctx context.Context, login string, peer netip.Addr) (*Scram, error) {
 	t := newAttempt(login, peer)
-	if err := a.hold(ctx, t); err != nil {
+	_, creds, err := a.open(ctx, &t)
+	if err != nil {
 		return nil, err
 	}
 	secret, err := a.secret.get(ctx, a.directory)
 	if err != nil {
 		return nil, unavailable(err)
-	}
-	_, creds, err := a.lookUp(ctx, t)
-	if err != nil {
-		return nil, err
 	}
 	name := loginKey(t.addr)
 	if t.err != nil {
@@ -54,10 +51,7 @@ func (a *Authenticator) Scram(ctx context.Context, login string, peer netip.Addr
 // no use. It is held back anew too, or exchanges that were begun together
 // would be as many free guesses.
 func (a *Authenticator) finish(ctx context.Context, t attempt, f Factors, authMessage, proof []byte) (Identity, []byte, error) {
-	if err := a.hold(ctx, t); err != nil {
-		return Identity{}, nil, err
-	}
-	acct, creds, err := a.lookUp(ctx, t)
+	acct, creds, err := a.open(ctx, &t)
 	if err != nil {
 		return Identity{}, nil, err
 	}

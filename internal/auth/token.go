@@ -36,11 +36,8 @@ func (a *Authenticator) Token(ctx context.Context, login, token string, peer net
 		return Identity{}, errBad
 	}
 	t := newAttempt(login, peer)
-	if t.err != nil {
-		// Nobody's name: one key for all of these would be everybody's.
-		t.try = newTry(peer, network(peer))
-	}
-	if err := a.hold(ctx, t); err != nil {
+	wanted, _, err := a.open(ctx, &t)
+	if err != nil {
 		return Identity{}, err
 	}
 	named, err := a.tokens.Verify(ctx, token)
@@ -53,20 +50,26 @@ func (a *Authenticator) Token(ctx context.Context, login, token string, peer net
 		return Identity{}, a.badToken(t, token)
 	}
 	owner := newAttempt(named.String(), peer)
-	acct, _, err := a.lookUp(ctx, owner)
-	if err != nil {
-		return Identity{}, err
-	}
-	same, err := a.same(ctx, login, acct)
+	acct, err := a.owner(ctx, &owner)
 	switch {
 	case err != nil:
 		return Identity{}, err
 	case acct.ID == 0:
 		return Identity{}, a.badToken(t, token)
-	case !same:
+	case login != "" && wanted.ID != acct.ID:
 		return Identity{}, ErrOther
 	}
 	return a.admit(ctx, owner, acct, nil)
+}
+
+// owner finds the account of who has proved to be t.
+func (a *Authenticator) owner(ctx context.Context, t *attempt) (mail.AccountRecord, error) {
+	acct, _, err := a.lookUp(ctx, *t)
+	if err != nil || acct.ID == 0 {
+		return acct, err
+	}
+	t.account = acct.ID
+	return acct, a.learn(ctx, t.try)
 }
 
 // badToken counts a token once: a client that repeats one guesses nothing.
@@ -77,13 +80,4 @@ func (a *Authenticator) badToken(t attempt, token string) error {
 	}
 	a.cache.put(d, 0, 0)
 	return a.bad(t)
-}
-
-// same tells whether login is one of the account's addresses; "" is anybody's.
-func (a *Authenticator) same(ctx context.Context, login string, acct mail.AccountRecord) (bool, error) {
-	if login == "" {
-		return true, nil
-	}
-	other, _, err := a.lookUp(ctx, newAttempt(login, netip.Addr{}))
-	return other.ID == acct.ID, err
 }

@@ -13,10 +13,7 @@ import (
 // the password, CodeUnavailable when the directory or ctx is gone.
 func (a *Authenticator) Password(ctx context.Context, login, password string, peer netip.Addr) (Identity, error) {
 	t := newAttempt(login, peer)
-	if err := a.hold(ctx, t); err != nil {
-		return Identity{}, err
-	}
-	acct, creds, err := a.lookUp(ctx, t)
+	acct, creds, err := a.open(ctx, &t)
 	if err != nil {
 		return Identity{}, err
 	}

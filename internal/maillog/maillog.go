@@ -17,7 +17,8 @@
 //
 //	level=WARN msg="login failed" proto=smtp role=submission peer=192.0.2.7 port=40112 mech=PLAIN login=alice@example.test reason=bad-credentials
 //
-// and for fail2ban: failregex = msg="login failed" .*\bpeer=<HOST>\b
+// The order of its keys is stable too: what a client chooses comes after its
+// address. docs/authentication.md has the filter for fail2ban.
 //
 // Passwords, SASL responses, message octets and what a client sent instead of
 // a command are never passed to this package.
@@ -43,9 +44,10 @@ func New(l *slog.Logger, proto string) *Log { return &Log{l.With("proto", proto)
 // Slog is the logger beneath, with proto set, for what is no event of a peer.
 func (l *Log) Slog() *slog.Logger { return l.log }
 
-// Peer gives the attributes that name a client.
+// Peer gives the attributes that name a client: an IPv4 address as such on a
+// listener for both, and none with a zone, which filters do not read.
 func Peer(p netip.AddrPort) []slog.Attr {
-	return []slog.Attr{slog.String("peer", p.Addr().String()), slog.Int("port", int(p.Port()))}
+	return []slog.Attr{slog.String("peer", p.Addr().Unmap().WithZone("").String()), slog.Int("port", int(p.Port()))}
 }
 
 // Session is Peer, the role and the account of an SMTP session.
@@ -81,12 +83,17 @@ func (l *Log) LoginFailed(who []slog.Attr, mech, login string, reason mail.Code)
 	if addr, err := address.Parse(login); err == nil {
 		a = append(a, slog.String("login", addr.String()))
 	}
-	l.Event(slog.LevelWarn, "login failed", who, append(a, slog.String("reason", reasonName(reason)))...)
+	l.Event(slog.LevelWarn, "login failed", who, append(a, slog.String("reason", Reason(reason)))...)
 }
 
-// Login notes a log-in; who holds the account already.
-func (l *Log) Login(who []slog.Attr, mech string) {
-	l.Event(slog.LevelInfo, "login", who, slog.String("mech", mech))
+// Login notes a log-in; who holds the account already. newNetwork: it was not
+// in from there lately.
+func (l *Log) Login(who []slog.Attr, mech string, newNetwork bool) {
+	a := []slog.Attr{slog.String("mech", mech)}
+	if newNetwork {
+		a = append(a, slog.Bool("new_network", true))
+	}
+	l.Event(slog.LevelInfo, "login", who, a...)
 }
 
 // Reject notes a refused command: its verb, addresses as far as they are
@@ -104,7 +111,8 @@ func (l *Log) Accepted(who []slog.Attr, d mail.Delivered, e *mail.Envelope, size
 		slog.Int64("size", size), slog.Bool("duplicate", d.Duplicate), slog.String("result", "ok"))
 }
 
-func reasonName(c mail.Code) string {
+// Reason names why a log-in failed, as the log and the history have it.
+func Reason(c mail.Code) string {
 	switch c {
 	case mail.CodeBadCredentials:
 		return "bad-credentials"

@@ -88,13 +88,56 @@ func (b *Backoff) Fail(keys ...string) {
 	}
 }
 
-// Forgive makes the keys clean.
-func (b *Backoff) Forgive(keys ...string) {
+// Wait tells how long a try of the key would wait, without taking a slot.
+func (b *Backoff) Wait(key string) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, k := range keys {
-		b.keys.Delete(k)
+	now := b.now()
+	if r := b.get(key, now); r != nil {
+		return max(0, r.next.Sub(now))
 	}
+	return 0
+}
+
+// Set makes failures, the last one age ago, the count of the key: what others
+// have counted, too. Slots that are taken stay so.
+func (b *Backoff) Set(key string, failures int, age time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if failures == 0 {
+		b.keys.Delete(key)
+		return
+	}
+	now := b.now()
+	r := b.get(key, now)
+	if r == nil {
+		r = &record{}
+		b.keys.Put(key, r)
+	}
+	r.failures, r.last = failures, now.Add(-age)
+	if next := r.last.Add(b.delay(failures)); next.After(r.next) {
+		r.next = next
+	}
+}
+
+// Raise is Set where the key has fewer failures.
+func (b *Backoff) Raise(key string, failures int, age time.Duration) {
+	b.mu.Lock()
+	r := b.get(key, b.now())
+	enough := r != nil && r.failures >= failures
+	b.mu.Unlock()
+	if !enough {
+		b.Set(key, failures, age)
+	}
+}
+
+// Forgive makes the key clean, and tells whether it was not.
+func (b *Backoff) Forgive(key string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	had := b.get(key, b.now()) != nil
+	b.keys.Delete(key)
+	return had
 }
 
 // get gives the record of k, nil when it is clean.

@@ -68,6 +68,39 @@ func TestAnyKeyHoldsBack(t *testing.T) {
 	}
 }
 
+// What another server has counted holds back here, and what it has forgiven no
+// longer does.
+func TestSet(t *testing.T) {
+	b, c := newTest()
+	b.Fail("k")
+	b.Set("k", 5, time.Second)
+	if w := b.Wait("k"); w != 3*time.Second {
+		t.Errorf("five failures, the last a second ago: %s", w)
+	}
+	if w, _ := b.Reserve(time.Minute, "k"); w != 3*time.Second {
+		t.Errorf("asking took a slot: %s", w)
+	}
+	b.Set("k", 5, time.Second)
+	if w := b.Wait("k"); w != 7*time.Second {
+		t.Errorf("a slot that was taken is free again: %s", w)
+	}
+	b.Set("k", 5, 2*time.Hour)
+	c.t = c.t.Add(time.Minute)
+	if w := b.Wait("k"); w != 0 {
+		t.Errorf("two hours ago: %s", w)
+	}
+	b.Raise("k", 5, 0)
+	b.Raise("k", 3, 0)
+	if w := b.Wait("k"); w != 4*time.Second {
+		t.Errorf("raised to five failures: %s", w)
+	}
+	b.Set("k", 0, 0)
+	b.Set("k", 2, 0)
+	if w := b.Wait("k"); w != 0 {
+		t.Errorf("forgiven, and failed twice since: %s", w)
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	b, _ := newTest()
 	for i := range 10_000 {

@@ -17,7 +17,7 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		return nil
 	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
-		Append: s.append, Auth: s.auth, StillValid: s.stillValid,
+		Append: s.append, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
 		WatchAccount: func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
 		TLS:          s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,

@@ -220,6 +220,9 @@ func (s *Server) shutdown(ctx context.Context) error {
 	if s.control != nil {
 		s.control.close()
 	}
+	if s.auth != nil {
+		s.auth.Save(ctx)
+	}
 	if s.store != nil {
 		s.store.Close()
 	}

@@ -21,6 +21,7 @@ import (
 // and for `postroom deliver`.
 func (s *Server) openDelivery(context.Context, Options) (err error) {
 	s.auth = auth.New(s.authConfig(), s.store, s.log)
+	s.work.Go(func() { s.auth.Run(s.ctx) })
 	if s.resolver, err = dns.New(dns.Config{Servers: s.cfg.DNSServers}); err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (s *Server) checks() *delivery.Checks {
 
 // authConfig says who is verified how.
 func (s *Server) authConfig() auth.Config {
-	c := auth.Config{ExemptPeer: exempt(s.cfg, s.gateways), WithoutScram: s.cfg.Scram == "off", ScramForPasswords: s.cfg.Scram == "all"}
+	c := auth.Config{Ledger: s.store, ExemptPeer: exempt(s.cfg, s.gateways), WithoutScram: s.cfg.Scram == "off", ScramForPasswords: s.cfg.Scram == "all"}
 	if s.cfg.OIDCIssuer != "" {
 		c.Tokens = oidc.New(oidc.Config{Issuer: s.cfg.OIDCIssuer, Audience: s.cfg.OIDCAudience, Claim: s.cfg.OIDCClaim, Log: s.log})
 	}
@@ -111,7 +112,7 @@ func (s *Server) openSMTP(ctx context.Context, _ Options) error {
 		if srv == nil {
 			srv = smtpd.New(smtpd.Config{Role: role, Hostname: s.cfg.Hostname, Postmaster: postmaster, TLS: secure,
 				MaxMessageSize: s.cfg.MaxMessageSize, ProxyNetworks: s.cfg.ProxyNetworks, SharedPeers: gatewayPeer(s.gateways),
-				StillValid: s.stillValid, AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits,
+				StillValid: s.stillValid, NoteLogin: s.auth.Note, AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits,
 				Limits: smtpd.Limits{Connections: s.cfg.Limits.Connections, ConnectionsPerClient: s.cfg.Limits.ConnectionsPerAddress,
 					Recipients: s.cfg.Limits.Recipients},
 			}, smtpBackend{s.delivery}, s.auth, s.log)
