@@ -27,6 +27,7 @@ type SweepResult struct {
 	Changes  int64 `json:"changes"`  // rows of mailbox_changes
 	Accepted int64 `json:"accepted"` // fingerprints
 	Sent     int64 `json:"sent"`     // hours of sending, suppressions
+	Received int64 `json:"received"` // greylist, counters of peers, rejects
 }
 
 // Sweep removes what is past its time, in short transactions. It may be
@@ -49,6 +50,7 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 		func() (err error) { res.Blobs, err = s.sweepBlobs(ctx, orphanFor); return err },
 		func() (err error) { res.Accepted, err = s.sweepAccepted(ctx); return err },
 		func() (err error) { res.Sent, err = s.sweepSent(ctx); return err },
+		func() (err error) { res.Received, err = s.sweepReceived(ctx); return err },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -41,6 +41,8 @@ const (
 	CodeLimit                          // a command would exceed what the server does at once
 	CodeSendLimit                      // the account has sent as much as it may: later
 	CodeSuppressed                     // the recipient's own server said that it does not exist
+	CodeDeferred                       // a stranger must come again later: greylisted, or over a limit
+	CodeBlocked                        // the peer or sender stands on a block list
 )
 
 // Error is the one error type that crosses rooms. Text is safe to show to a
