@@ -19,6 +19,9 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 		m.judge()
 	}
 	if m.err != nil {
+		if !temporary(m.err) {
+			m.noteReject(mail.RejectRefused, mail.TextOf(m.err))
+		}
 		return mail.Delivered{}, m.refused(ctx, m.err)
 	}
 	msg, err := m.w.Finish()

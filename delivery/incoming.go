@@ -51,7 +51,10 @@ func (d *Delivery) Begin(ctx context.Context, s *mail.Session, e *mail.Envelope)
 		return nil, err
 	}
 	m := &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}
-	if mayRelay(s) {
+	switch {
+	case receives(s):
+		d.countMessage(s, e.From)
+	case mayRelay(s):
 		if m.sending, err = d.judgeSending(ctx, m); err != nil {
 			return nil, err
 		}
