@@ -68,13 +68,13 @@ func street(t *testing.T, w *world, change ...func(*delivery.Receiving)) *house 
 	return h
 }
 
-func (h *house) pass(d time.Duration) {
+func (h *house) after(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now = h.now.Add(d)
 }
 
-func from(ip string) *mail.Session {
+func peering(ip string) *mail.Session {
 	s := mx()
 	s.Peer = peerIn(ip)
 	return s
@@ -82,7 +82,7 @@ func from(ip string) *mail.Session {
 
 // rcpt is MAIL and RCPT of a stranger.
 func (h *house) rcpt(ip, sender, to string) error {
-	s, e := from(ip), envelope(sender)
+	s, e := peering(ip), envelope(sender)
 	if err := h.CheckSender(h.t.Context(), s, e); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (h *house) rule(sender, network string, allow bool, acct mail.AccountID) {
 	if err := h.store.SetSenderRule(h.t.Context(), "test", x); err != nil {
 		h.t.Fatal(err)
 	}
-	h.pass(10 * time.Second) // what is kept of rules is no older
+	h.after(10 * time.Second) // what is kept of rules is no older
 }
 
 func (h *house) rejectsOf(acct mail.AccountID) []mail.Reject {
@@ -130,9 +130,9 @@ func (h *house) rejectsOf(acct mail.AccountID) []mail.Reject {
 func TestSuspectsComeAgain(t *testing.T) {
 	h := street(t, &world{})
 	h.want(h.rcpt("192.0.2.1", "list-41-x@out.test", "alice@example.test"), mail.CodeDeferred, "try again in 120 s: its address has no name")
-	h.pass(30 * time.Second)
+	h.after(30 * time.Second)
 	h.want(h.rcpt("192.0.2.1", "list-42-x@out.test", "Alice@example.test"), mail.CodeDeferred, "try again in 90 s")
-	h.pass(91 * time.Second)
+	h.after(91 * time.Second)
 	h.taken(h.rcpt("192.0.2.1", "list-43-x@out.test", "alice@example.test"))
 	h.taken(h.rcpt("192.0.2.1", "other@else.test", "bob@example.test")) // its network has passed
 	rejects := h.rejectsOf(h.alice)
@@ -171,7 +171,7 @@ func TestWhoIsSuspect(t *testing.T) {
 	} {
 		ip := fmt.Sprintf("198.51.%d.2", 99+i)
 		w.names[ip] = tc.name
-		s := from(ip)
+		s := peering(ip)
 		s.Helo = strings.Replace(tc.helo, "[198.51.100.2]", "["+ip+"]", 1)
 		err := h.CheckRecipient(t.Context(), s, envelope("x@out.test"), mail.Recipient{Address: addr("alice@example.test")})
 		if tc.suspect == "" {
@@ -196,6 +196,9 @@ func TestWhoIsNeverGreylisted(t *testing.T) {
 	h.taken(h.rcpt("198.51.100.1", "x@out.test", "alice@example.test")) // on an allow list
 	h.taken(h.rcpt("127.0.0.1", "x@out.test", "alice@example.test"))
 	h.taken(h.rcpt("10.1.2.3", "x@out.test", "alice@example.test")) // no DNS knows it
+	printer := peering("10.1.2.3")
+	printer.Helo = "printer"
+	h.taken(h.CheckRecipient(t.Context(), printer, envelope("x@out.test"), mail.Recipient{Address: addr("alice@example.test")}))
 	h.rule("trusted.test", "", true, 0)
 	h.taken(h.rcpt("192.0.2.1", "x@mail.trusted.test", "alice@example.test"))
 	off := street(t, &world{}, func(r *delivery.Receiving) { r.Greylist = false })
@@ -229,7 +232,7 @@ func TestBrokenListsMakeSuspects(t *testing.T) {
 	h.want(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"), mail.CodeDeferred, "does not tell")
 	w.broken.Store(false)
 	h.want(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"), mail.CodeDeferred, "does not tell")
-	h.pass(61 * time.Second)
+	h.after(61 * time.Second)
 	h.taken(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"))
 }
 

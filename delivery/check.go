@@ -50,7 +50,7 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 		return mail.Errorf(mail.CodeNoPermission, "log in first")
 	}
 	if receives(s) {
-		if err := d.peerWithinLimits(s); err != nil {
+		if err := d.peerWithinLimits(ctx, s, e); err != nil {
 			return err
 		}
 	}

@@ -41,12 +41,12 @@ const (
 
 func newPeers() *peers { return &peers{looks: lru.New[netip.Addr, *peerLook](peersKept)} }
 
-// lookAt begins to ask about a peer, unless that is done already or there is
-// nothing to ask: no public list knows a private address.
+// lookAt begins to ask about a peer, unless that is done already; nil when there
+// is nothing to ask.
 func (d *Delivery) lookAt(a netip.Addr) *peerLook {
 	a = a.Unmap().WithZone("")
 	r := d.cfg.Receiving
-	if d.exempt(a) || a.IsPrivate() || a.IsLinkLocalUnicast() || r.Reverse == nil && r.Blocked == nil && r.Allowed == nil {
+	if d.unknowable(a) || r.Reverse == nil && r.Blocked == nil && r.Allowed == nil {
 		return nil
 	}
 	now := d.cfg.Now()

@@ -63,20 +63,32 @@ func (d *Delivery) within(l ReceiveLimit, subject, what string) error {
 }
 
 // peerWithinLimits judges a peer before anything is looked up for it, so that
-// who is over its limit learns of no name whether it exists.
-func (d *Delivery) peerWithinLimits(s *mail.Session) error {
+// who is over its limit learns of no name whether it exists. A network that the
+// administrator allows for everybody is not held up.
+func (d *Delivery) peerWithinLimits(ctx context.Context, s *mail.Session, e *mail.Envelope) error {
 	a := s.Peer.Addr().Unmap().WithZone("")
 	if d.exempt(a) {
 		return nil
 	}
-	if err := d.within(d.cfg.Receiving.Limits.Address, ipSubject(a), "from this address"); err != nil {
-		return err
+	err := d.within(d.cfg.Receiving.Limits.Address, ipSubject(a), "from this address")
+	if err == nil {
+		err = d.within(d.cfg.Receiving.Limits.Network, netSubject(a), "from this network")
 	}
-	return d.within(d.cfg.Receiving.Limits.Network, netSubject(a), "from this network")
+	if err == nil {
+		return nil
+	}
+	rules, failed := d.rules(ctx, a, e.From)
+	if r := pick(rules, "", 0); r != nil && r.Allow && r.Network.IsValid() {
+		return nil
+	}
+	if failed != nil {
+		return failed
+	}
+	return err
 }
 
-// withinLimits judges the sender and the recipient. A network that the
-// administrator trusts is not held up.
+// withinLimits judges the sender and the recipient. trusted: the administrator
+// allows the network.
 func (x *stranger) withinLimits(ctx context.Context, trusted, suspect bool) error {
 	l := x.d.cfg.Receiving.Limits
 	if trusted {

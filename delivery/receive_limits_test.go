@@ -32,7 +32,7 @@ func TestGuessingNamesIsStopped(t *testing.T) {
 	for i := range 9 {
 		h.want(h.rcpt("127.0.0.1", "x@out.test", fmt.Sprintf("no%d@example.test", i)), mail.CodeNoSuchUser, "")
 	}
-	h.pass(30 * time.Minute)
+	h.after(30 * time.Minute)
 	h.taken(h.rcpt("192.0.2.1", "x@out.test", "alice@example.test"))
 }
 
@@ -55,12 +55,12 @@ func TestRatesOfPeersAndRecipients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := limited(t, tc.limits)
 			for range tc.n {
-				h.mustSend(from(tc.ip), envelope("x@out.test", "alice@example.test"), letter)
+				h.mustSend(peering(tc.ip), envelope("x@out.test", "alice@example.test"), letter)
 			}
-			_, err := h.send(from(tc.ip), envelope("x@out.test", "alice@example.test"), letter)
+			_, err := h.send(peering(tc.ip), envelope("x@out.test", "alice@example.test"), letter)
 			h.want(err, mail.CodeDeferred, tc.text)
-			h.pass(tc.later)
-			h.mustSend(from(tc.ip), envelope("x@out.test", "alice@example.test"), letter)
+			h.after(tc.later)
+			h.mustSend(peering(tc.ip), envelope("x@out.test", "alice@example.test"), letter)
 		})
 	}
 }
@@ -75,6 +75,13 @@ func TestWhoIsNotHeldUp(t *testing.T) {
 	}
 	h.want(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"), mail.CodeDeferred, "for this recipient")
 	h.taken(h.rcpt("203.0.113.1", "friend@out.test", "alice@example.test"))
+	h.rule("", "203.0.113.0/24", true, 0)
+	h.taken(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"))
+
+	h = limited(t, delivery.ReceiveLimits{Address: delivery.ReceiveLimit{RecipientsPerHour: 1}})
+	h.rule("out.test", "", true, 0)
+	h.taken(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"))
+	h.want(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"), mail.CodeDeferred, "from this address") // anybody can write it
 	h.rule("", "203.0.113.0/24", true, 0)
 	h.taken(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"))
 }
@@ -118,7 +125,7 @@ func TestRejectsTellOfTheMessage(t *testing.T) {
 	h := street(t, &world{})
 	looped := "Delivered-To: alice@example.test\r\nFrom: Eve <eve@out.test>\r\nSubject: =?utf-8?q?B=C3=BCcher?=\r\n\tfor you\r\n\r\nHi.\r\n"
 	for range 2 {
-		_, err := h.send(from("203.0.113.1"), envelope("x@out.test", "alice@example.test"), looped)
+		_, err := h.send(peering("203.0.113.1"), envelope("x@out.test", "alice@example.test"), looped)
 		h.want(err, mail.CodeLoop, "loop")
 	}
 	got := h.rejectsOf(h.alice)
@@ -133,7 +140,7 @@ func TestAFloodOfRejectsIsOneLine(t *testing.T) {
 	h.rule("bad.test", "", false, 0)
 	for i := range 2500 {
 		if i == 2499 {
-			h.pass(time.Second)
+			h.after(time.Second)
 		}
 		h.want(h.rcpt("203.0.113.1", fmt.Sprintf("s%d@bad.test", i), "alice@example.test"), mail.CodeBlocked, "")
 	}

@@ -58,6 +58,12 @@ func (d *Delivery) exempt(a netip.Addr) bool {
 	return a.IsLoopback() || d.cfg.Receiving.ExemptPeer != nil && d.cfg.Receiving.ExemptPeer(a)
 }
 
+// unknowable tells a peer of whom no public DNS and no HELO says anything: what
+// stands in one's own network sends as it likes.
+func (d *Delivery) unknowable(a netip.Addr) bool {
+	return d.exempt(a) || a.IsPrivate() || a.IsLinkLocalUnicast()
+}
+
 // Run writes what is counted and noted about strangers, every few seconds until
 // ctx ends, and once more then.
 func (d *Delivery) Run(ctx context.Context) {

@@ -21,6 +21,8 @@ const badNetwork = 5
 func (d *Delivery) suspect(s *mail.Session, f peerFacts) string {
 	a := s.Peer.Addr().Unmap()
 	switch {
+	case d.unknowable(a):
+		return ""
 	case f.broken:
 		return "the DNS does not tell who it is"
 	case f.reverse.Status == iprev.PermError:
@@ -29,9 +31,9 @@ func (d *Delivery) suspect(s *mail.Session, f peerFacts) string {
 		return "the name of its address does not lead back"
 	case genericName(f.reverse.Name, a):
 		return "its name is that of a customer's line"
-	case !d.exempt(a) && oddHelo(s.Helo, a, d.cfg.Hostname):
+	case oddHelo(s.Helo, a, d.cfg.Hostname):
 		return "its HELO names no mail server"
-	case !d.exempt(a) && d.meter.refusedBy(netSubject(a), d.cfg.Now()) >= badNetwork:
+	case d.meter.refusedBy(netSubject(a), d.cfg.Now()) >= badNetwork:
 		return "much from its network was refused"
 	}
 	return ""

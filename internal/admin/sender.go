@@ -146,6 +146,9 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	if err != nil {
 		return p, &mail.Error{Code: mail.CodeInvalid, Text: quoted(s) + " is no network", Hint: "write it as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"}
 	}
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
 	least := 16
 	if p.Addr().Is4() {
 		least = 8

@@ -15,7 +15,7 @@ func TestSenderLists(t *testing.T) {
 	storetest.Account(t, s, "alice@example.test")
 	for _, args := range []admin.SenderArgs{
 		{What: "Boss@Bücher.example", For: "alice@example.test", Note: "asked for"}, {What: "@bad.test", For: "example.test"},
-		{What: "192.0.2.9/24"}, {What: "2001:db8::1"}, {What: "out.test", Network: "::ffff:198.51.100.7"},
+		{What: "192.0.2.9/24"}, {What: "2001:db8::1"}, {What: "out.test", Network: "::ffff:198.51.100.7/128"},
 	} {
 		_, err := a.AllowSender(t.Context(), args)
 		must(t, err)

@@ -31,6 +31,9 @@ type Config struct {
 
 	MaxMessageSize int64 // octets
 	QuotaPolicy    string
+	Greylist       string   // "on" or "off"
+	DNSBL          []string // zones of lists of peers that are refused
+	DNSWL          []string // zones of lists of peers that are believed
 	DNSServers     []string // host:port; empty: /etc/resolv.conf
 	RelayPort      int      // port of other domains' servers
 	RelayIP        string   // both, ipv4-first, ipv4, ipv6
