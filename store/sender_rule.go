@@ -16,8 +16,8 @@ const ruleColumns = `CASE WHEN d.id IS NULL THEN r.scope ELSE 0 END, coalesce(d.
 
 // sqlSenderRules finds what fits one of the senders $1 and networks $2, by key
 // alone (pinned.go).
-const sqlSenderRules = `SELECT ` + ruleColumns + ` FROM unnest($1::text[]) AS q (sender) CROSS JOIN LATERAL
-		(SELECT * FROM sender_rules x WHERE x.sender = q.sender AND x.network = ANY ($2::text[]) OFFSET 0) r
+const sqlSenderRules = `SELECT ` + ruleColumns + ` FROM unnest($1::text[]) AS q (sender) CROSS JOIN unnest($2::text[]) AS n (network)
+	CROSS JOIN LATERAL (SELECT * FROM sender_rules x WHERE x.sender = q.sender AND x.network = n.network OFFSET 0) r
 	LEFT JOIN domains d ON d.id = r.scope`
 
 // SenderRules gives every rule that fits a peer and reverse-path, whomever it
@@ -46,12 +46,12 @@ func senderKeys(from mail.Address) []string {
 }
 
 // networkKeys gives what a rule may name to fit a peer: nothing, and every
-// network that holds it.
+// network that holds it and that a rule may name.
 func networkKeys(peer netip.Addr) []string {
 	keys := []string{""}
 	peer = peer.Unmap().WithZone("")
-	for bits := 0; bits <= peer.BitLen(); bits++ {
-		if p, err := peer.Prefix(bits); err == nil {
+	for bits := range peer.BitLen() + 1 {
+		if p, err := peer.Prefix(bits); err == nil && mail.RuleNetwork(p) {
 			keys = append(keys, p.String())
 		}
 	}
@@ -111,6 +111,9 @@ func (s *Store) SetSenderRule(ctx context.Context, actor mail.Actor, x mail.Send
 }
 
 func (s *Store) setSenderRule(ctx context.Context, tx pgx.Tx, actor mail.Actor, x mail.SenderRule) error {
+	if x.Network.IsValid() && !mail.RuleNetwork(x.Network) {
+		return mail.Errorf(mail.CodeInvalid, "a rule cannot name the network %s", x.Network)
+	}
 	scope, err := ruleScope(ctx, tx, x)
 	if err != nil {
 		return err

@@ -136,8 +136,7 @@ func isNetwork(s string) bool {
 	return err == nil || strings.Contains(s, "/")
 }
 
-// parseNetwork reads 192.0.2.7 or 192.0.2.0/24. What would be most of the
-// internet is a mistake of typing.
+// parseNetwork reads 192.0.2.7 or 192.0.2.0/24.
 func parseNetwork(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if addr, err2 := netip.ParseAddr(s); err2 == nil {
@@ -149,12 +148,9 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
-	least := 16
-	if p.Addr().Is4() {
-		least = 8
-	}
-	if p.Bits() < least {
-		return p, &mail.Error{Code: mail.CodeInvalid, Text: quoted(s) + " is too much of the internet", Hint: "a network has at least 8 bits, of IPv6 16"}
+	if !mail.RuleNetwork(p) {
+		return p, &mail.Error{Code: mail.CodeInvalid, Text: quoted(s) + " is no network that an entry can name",
+			Hint: "IPv4 networks have 8 bits and more, those of IPv6 16 to 64"}
 	}
 	return p.Masked(), nil
 }

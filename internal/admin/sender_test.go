@@ -42,7 +42,7 @@ func TestSenderLists(t *testing.T) {
 	}
 	must(t, a.RemoveSender(t.Context(), admin.SenderArgs{What: "192.0.2.0/24"}))
 	refused(t, a.RemoveSender(t.Context(), admin.SenderArgs{What: "out.test"}), mail.CodeNotFound, "sender list")
-	for _, args := range []admin.SenderArgs{{What: "0.0.0.0/0"}, {What: "::/8"}, {What: "1.2.3.4/99"}, {What: "not a thing"}, {What: "192.0.2.1", Network: "192.0.2.0/24"}} {
+	for _, args := range []admin.SenderArgs{{What: "0.0.0.0/0"}, {What: "::/8"}, {What: "2001:db8::/96"}, {What: "1.2.3.4/99"}, {What: "not a thing"}, {What: "192.0.2.1", Network: "192.0.2.0/24"}} {
 		if _, err := a.BlockSender(t.Context(), args); !mail.Is(err, mail.CodeInvalid) {
 			t.Errorf("%+v: %v", args, err)
 		}

@@ -21,6 +21,15 @@ type SenderRule struct {
 	CreatedAt time.Time
 }
 
+// RuleNetwork tells the networks that a SenderRule may name: IPv4 of 8 bits and
+// more, IPv6 from /16 to /64 and single addresses. A look-up asks for each.
+func RuleNetwork(p netip.Prefix) bool {
+	if p.Addr().Is4() {
+		return p.Bits() >= 8
+	}
+	return p.Bits() >= 16 && p.Bits() <= 64 || p.Bits() == 128
+}
+
 // GreylistTry is one try of a peer that must come again before it is believed
 // (table greylist).
 type GreylistTry struct {
