@@ -75,6 +75,7 @@ func TestWhoIsNotHeldUp(t *testing.T) {
 	}
 	h.want(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"), mail.CodeDeferred, "for this recipient")
 	h.taken(h.rcpt("203.0.113.1", "friend@out.test", "alice@example.test"))
+	h.taken(h.rcpt("127.0.0.1", "x@out.test", "alice@example.test"))
 	h.rule("", "203.0.113.0/24", true, 0)
 	h.taken(h.rcpt("203.0.113.1", "x@out.test", "alice@example.test"))
 
