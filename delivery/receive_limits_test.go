@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -155,4 +156,39 @@ func TestAFloodOfRejectsIsOneLine(t *testing.T) {
 		}
 	}
 	t.Error("no line counts those beyond 2000")
+}
+
+func TestTheLastOnesAreWritten(t *testing.T) {
+	h := street(t, &world{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { h.Run(ctx); close(done) }()
+	h.want(h.rcpt("192.0.2.1", "x@out.test", "alice@example.test"), mail.CodeDeferred, "")
+	cancel()
+	<-done
+	if n := h.count(`SELECT count(*) FROM rejects WHERE account_id = $1`, h.alice); n != 1 {
+		t.Errorf("%d rejects are written", n)
+	}
+}
+
+// What the store does not take now is not counted twice, and not forgotten.
+func TestCountsOutliveABrokenStore(t *testing.T) {
+	h := limited(t, delivery.ReceiveLimits{Address: delivery.ReceiveLimit{RefusedPerHour: 3}})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 {
+		h.want(h.rcpt("192.0.2.1", "x@out.test", "no@example.test"), mail.CodeNoSuchUser, "")
+		if err := h.Flush(gone); err == nil {
+			t.Fatal("written with a context that is over")
+		}
+	}
+	h.taken(h.rcpt("192.0.2.1", "x@out.test", "alice@example.test"))
+	if err := h.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.count(`SELECT refused FROM peer_hours WHERE subject = 'ip:192.0.2.1'`); n != 2 {
+		t.Errorf("the store counts %d", n)
+	}
+	h.want(h.rcpt("192.0.2.1", "x@out.test", "no@example.test"), mail.CodeNoSuchUser, "")
+	h.want(h.rcpt("192.0.2.1", "x@out.test", "alice@example.test"), mail.CodeDeferred, "")
 }

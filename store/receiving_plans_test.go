@@ -30,6 +30,7 @@ func TestPlansOfReceiving(t *testing.T) {
 		_, err := s.Greylist(t.Context(), mail.GreylistTry{Network: []byte("net"), Triplet: fmt.Append(nil, n), Now: noon, Wait: 1, Window: 2, Good: 3})
 		must(t, err)
 		must1[[]mail.PeerCount](t)(s.CountPeers(t.Context(), noon, []mail.PeerCount{{Subject: "ip:192.0.2.1", Messages: 1}}))
+		must(t, s.RecordRejects(t.Context(), []mail.Reject{reject(t, alice, from.String(), mail.RejectRefused)}))
 	}
 	for range 8 {
 		receive()
@@ -39,6 +40,7 @@ func TestPlansOfReceiving(t *testing.T) {
 	exec(t, s, `INSERT INTO known_recipients (account_id, recipient) SELECT $1, 'old' || i || '@out.test' FROM generate_series(1, 20000) i`, alice)
 	exec(t, s, `INSERT INTO greylist (key, first_at, last_at) SELECT decode(md5(i::text), 'hex'), now(), now() FROM generate_series(1, 20000) i`)
 	exec(t, s, `INSERT INTO peer_hours SELECT 'ip:' || i, now(), 1, 1, 1 FROM generate_series(1, 20000) i`)
+	exec(t, s, `INSERT INTO rejects SELECT i / 100, i, decode(md5(i::text), 'hex'), now(), 1, '', '', '', '', 'refused', '', 0 FROM generate_series(1, 20000) i`)
 	read := func() int {
 		t.Helper()
 		var void string

@@ -15,10 +15,14 @@ import (
 const ruleColumns = `CASE WHEN d.id IS NULL THEN r.scope ELSE 0 END, coalesce(d.name, ''), r.network, r.sender, r.allow, r.note, r.created_at`
 
 // sqlSenderRules finds what fits one of the senders $1 and networks $2, by key
-// alone (pinned.go).
-const sqlSenderRules = `SELECT ` + ruleColumns + ` FROM unnest($1::text[]) AS q (sender) CROSS JOIN unnest($2::text[]) AS n (network)
-	CROSS JOIN LATERAL (SELECT * FROM sender_rules x WHERE x.sender = q.sender AND x.network = n.network OFFSET 0) r
-	LEFT JOIN domains d ON d.id = r.scope`
+// alone (pinned.go). A sender has few networks: they are read together.
+const sqlSenderRules = `SELECT ` + ruleColumns + ` FROM (
+		SELECT x.* FROM unnest($1::text[]) AS q (sender) CROSS JOIN LATERAL
+			(SELECT * FROM sender_rules x WHERE x.sender = q.sender OFFSET 0) x WHERE x.network = '' OR x.network = ANY ($2::text[])
+		UNION ALL
+		SELECT x.* FROM unnest($2::text[]) AS q (network) CROSS JOIN LATERAL
+			(SELECT * FROM sender_rules x WHERE x.sender = '' AND x.network = q.network OFFSET 0) x) r
+	LEFT JOIN LATERAL (SELECT id, name FROM domains d WHERE d.id = r.scope OFFSET 0) d ON true`
 
 // SenderRules gives every rule that fits a peer and reverse-path, whomever it
 // holds for.
@@ -31,24 +35,22 @@ func (s *Store) SenderRules(ctx context.Context, peer netip.Addr, from mail.Addr
 	return out, dbError(err)
 }
 
-// senderKeys gives what a rule may name to fit a reverse-path: nothing, itself,
-// its domain and those above.
+// senderKeys gives what a rule may name to fit a reverse-path: itself, its
+// domain and those above.
 func senderKeys(from mail.Address) []string {
-	keys := []string{""}
 	if from.IsNull() {
-		return keys
+		return nil
 	}
-	keys = append(keys, recipientKey(from))
+	keys := []string{recipientKey(from)}
 	for d := from.Domain; d != ""; _, d, _ = strings.Cut(d, ".") {
 		keys = append(keys, clean(d))
 	}
 	return keys
 }
 
-// networkKeys gives what a rule may name to fit a peer: nothing, and every
-// network that holds it and that a rule may name.
-func networkKeys(peer netip.Addr) []string {
-	keys := []string{""}
+// networkKeys gives what a rule may name to fit a peer: every network that
+// holds it.
+func networkKeys(peer netip.Addr) (keys []string) {
 	peer = peer.Unmap().WithZone("")
 	for bits := range peer.BitLen() + 1 {
 		if p, err := peer.Prefix(bits); err == nil && mail.RuleNetwork(p) {
