@@ -20,7 +20,7 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 		m.judge()
 	}
 	if m.err != nil {
-		return mail.Delivered{}, m.refused(ctx, m.err)
+		return mail.Delivered{}, m.rejected(ctx, m.err)
 	}
 	msg, err := m.w.Finish()
 	if err != nil {
@@ -28,7 +28,7 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 	}
 	m.msg = msg
 	if err := m.decide(ctx); err != nil {
-		return mail.Delivered{}, m.refused(ctx, err)
+		return mail.Delivered{}, m.rejected(ctx, err)
 	}
 	del, err := m.delivery(ctx)
 	if err != nil {
@@ -46,6 +46,9 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 	}
 	m.log(ctx, out)
 	if !out.Duplicate {
+		if len(m.junk) > 0 {
+			m.noteReject(mail.RejectJunked, m.verdict.Why)
+		}
 		m.reportDelivered(ctx)
 	}
 	return out, nil
@@ -59,6 +62,9 @@ func (m *Incoming) decide(ctx context.Context) (err error) {
 	}
 	found := m.checks.finish(ctx)
 	if m.verdict, err = m.d.judgeEvidence(ctx, m.e, found); err != nil {
+		return err
+	}
+	if err := m.soften(ctx); err != nil {
 		return err
 	}
 	m.checked = "; " + found.summary()
@@ -82,9 +88,8 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 		del.Fingerprint = fingerprint(m.s, m.e, m.msg.Summary.Hash)
 	}
 	for _, l := range m.route.locals {
-		junk := m.verdict.Junk || m.verdict.Suspect
 		del.Locals = append(del.Locals, mail.LocalDelivery{
-			Account: l.account, Received: m.at, Recipient: l.rcpt.Address, Junk: junk, Why: m.verdict.Why,
+			Account: l.account, Received: m.at, Recipient: l.rcpt.Address, Junk: m.junk[l.account], Why: m.verdict.Why,
 			Prefix: []byte(returnPath(m.e.From) + m.d.deliveredTo(l.address) + ours),
 		})
 	}
@@ -149,6 +154,15 @@ func (m *Incoming) log(ctx context.Context, out mail.Delivered) {
 	m.d.log.DebugContext(ctx, "delivered", "id", out.Trace.String(), "peer", m.peer(), "account", m.s.Login, "from", m.e.From.String(),
 		"recipients", len(m.e.Recipients), "local", len(m.route.locals), "relay", len(m.route.relay),
 		"size", m.msg.Summary.Size, "duplicate", out.Duplicate)
+}
+
+// rejected is refused, and noted for the Rejects of the recipients where the
+// sender will not come again.
+func (m *Incoming) rejected(ctx context.Context, err error) error {
+	if !temporary(err) {
+		m.noteReject(mail.RejectRefused, mail.TextOf(err))
+	}
+	return m.refused(ctx, err)
 }
 
 func (m *Incoming) refused(ctx context.Context, err error) error {

@@ -15,6 +15,9 @@ func (d *Delivery) CheckSender(ctx context.Context, s *mail.Session, e *mail.Env
 		return mail.Errorf(mail.CodeNotUTF8Capable, "address needs SMTPUTF8")
 	}
 	if s.Role != mail.RoleSubmission {
+		if receives(s) {
+			d.lookAt(s.Peer.Addr()) // RCPT needs the answers
+		}
 		return nil
 	}
 	if !s.Authenticated() {
@@ -37,8 +40,8 @@ func (d *Delivery) maySendAs(ctx context.Context, s *mail.Session, a mail.Addres
 	return nil
 }
 
-// CheckRecipient judges one forward-path at RCPT, with one look-up, and one
-// more for a submission.
+// CheckRecipient judges one forward-path at RCPT, with one look-up, one more for
+// a submission, and for a stranger one that is kept for a while.
 func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.Envelope, r mail.Recipient) error {
 	if !r.Address.IsASCII() && !e.UTF8 {
 		return mail.Errorf(mail.CodeNotUTF8Capable, "address needs SMTPUTF8")
@@ -46,14 +49,27 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 	if s.Role == mail.RoleSubmission && !s.Authenticated() {
 		return mail.Errorf(mail.CodeNoPermission, "log in first")
 	}
+	if receives(s) {
+		if err := d.peerWithinLimits(ctx, s, e); err != nil {
+			return err
+		}
+	}
 	res, err := d.resolve(ctx, r.Address)
 	if err != nil {
 		return err
 	}
 	if err := d.judge(s, res, r.Address, e.Size); err != nil {
+		if receives(s) && (mail.Is(err, mail.CodeNoSuchUser) || mail.Is(err, mail.CodeRelayDenied)) {
+			d.countRefused(s)
+		}
 		return err
 	}
-	if mayRelay(s) {
+	switch {
+	case receives(s):
+		if err := d.admit(ctx, s, e, r.Address, res); err != nil {
+			return err
+		}
+	case mayRelay(s):
 		if err := d.checkSubmission(ctx, s, e, r, res.Kind != mail.ResolvedNotOurs); err != nil {
 			return err
 		}

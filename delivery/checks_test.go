@@ -307,3 +307,38 @@ func TestTrustedSealerOverridesThePolicy(t *testing.T) {
 		}
 	}
 }
+
+// Whom an account wrote to is not junked for looks, an allowed network may
+// send what a policy refuses, and all that was stopped stands in Rejects.
+func TestWhatRecipientsAllow(t *testing.T) {
+	g := newGate(t)
+	ctx := t.Context()
+	odd := from("192.0.2.99", "mail.evil.test")
+	g.exec(`INSERT INTO known_recipients (account_id, recipient) VALUES ($1, 'x@evil.test')`, g.alice)
+	g.mustSend(odd, envelope("x@evil.test", "alice@example.test", "bob@example.test"), by("x@evil.test"))
+	if g.in("Junk") != 1 || g.inboxOf(g.alice) != 1 {
+		t.Errorf("bob has %d in Junk, alice %d in INBOX", g.in("Junk"), g.inboxOf(g.alice))
+	}
+	forged := strings.Replace(by("carol@out.test"), "<1@", "<2@", 1)
+	rule := mail.SenderRule{Network: netip.MustParsePrefix("192.0.2.99/32"), Allow: true, Account: g.bob}
+	if err := g.store.SetSenderRule(ctx, mail.ActorSystem, rule); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.send(odd, envelope("y@evil.test", "alice@example.test", "bob@example.test"), forged); !mail.Is(err, mail.CodePolicy) {
+		t.Errorf("one of two allowed it: %v", err)
+	}
+	g.mustSend(odd, envelope("y@evil.test", "bob@example.test"), forged)
+	if err := g.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]int{"junked": 1, "refused": 2} {
+		if n := g.count(`SELECT count(*) FROM rejects WHERE action = $1 AND reason <> '' AND header_from <> ''`, what); n != want {
+			t.Errorf("%d are %s in Rejects, want %d", n, what, want)
+		}
+	}
+}
+
+func (g *gate) inboxOf(acct mail.AccountID) int {
+	return g.count(`SELECT count(*) FROM mailbox_messages x JOIN mailboxes m ON m.account_id = x.account_id AND m.id = x.mailbox_id
+		WHERE x.account_id = $1 AND m.name = 'INBOX'`, acct)
+}

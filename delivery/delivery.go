@@ -30,6 +30,7 @@ type Store interface {
 	SubmissionRecipient(ctx context.Context, acct mail.AccountID, to mail.Address) (most int, gone *mail.Suppression, err error)
 	HoldSending(ctx context.Context, acct mail.AccountID, reason string) (first bool, err error)
 	RecordEvents(ctx context.Context, events []mail.Event) error
+	ReceivingStore
 }
 
 // Config is what does not change while serving.
@@ -41,10 +42,11 @@ type Config struct {
 	// NoLimits tells peers whose accounts send without limits; nil: nobody.
 	NoLimits func(netip.Addr) bool
 	// Checks authenticates mail from outside; nil: it is taken as it comes.
-	Checks *Checks
-	Now    func() time.Time
-	Log    *slog.Logger
-	Hook   func(point string) // crash tests: "delivery:data"; nil otherwise
+	Checks    *Checks
+	Receiving Receiving
+	Now       func() time.Time
+	Log       *slog.Logger
+	Hook      func(point string) // crash tests: "delivery:data"; nil otherwise
 }
 
 // Delivery decides about mail. It is safe for concurrent use.
@@ -56,6 +58,12 @@ type Delivery struct {
 	log    *slog.Logger
 	recent recent
 	pacer  pacer
+
+	// Of strangers on port 25.
+	peers     *peers
+	standings *standings
+	meter     *meter
+	rejects   rejects
 }
 
 // New makes a Delivery. Without a signer mail goes out unsigned.
@@ -69,7 +77,11 @@ func New(cfg Config, store Store, sp *spool.Spool, signer Signer) *Delivery {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Delivery{cfg: cfg, store: store, spool: sp, signer: signer, log: cfg.Log}
+	if cfg.Receiving.Limits == (ReceiveLimits{}) {
+		cfg.Receiving.Limits = DefaultReceiveLimits
+	}
+	return &Delivery{cfg: cfg, store: store, spool: sp, signer: signer, log: cfg.Log,
+		peers: newPeers(), standings: newStandings(), meter: &meter{}}
 }
 
 // recent keeps what RCPT found out until DATA needs it, so that a recipient

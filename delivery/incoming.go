@@ -30,8 +30,9 @@ type Incoming struct {
 
 	checks  *inspection // nil: none are made
 	verdict Verdict
-	results string // Authentication-Results field; "" without checks
-	checked string // the same for the timeline
+	junk    map[mail.AccountID]bool // whose copy goes into Junk
+	results string                  // Authentication-Results field; "" without checks
+	checked string                  // the same for the timeline
 
 	head    []byte // until judged; then as the spool got it
 	ended   bool   // the empty line came
@@ -57,7 +58,10 @@ func (d *Delivery) Begin(ctx context.Context, s *mail.Session, e *mail.Envelope)
 		return nil, err
 	}
 	m := &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}
-	if mayRelay(s) {
+	switch {
+	case receives(s):
+		d.countMessage(s, e.From)
+	case mayRelay(s):
 		if m.sending, err = d.judgeSending(ctx, m); err != nil {
 			return nil, err
 		}

@@ -521,6 +521,65 @@ CREATE TABLE logins (
 ) WITH (fillfactor = 80);
 -- For: the sweep takes old days. BRIN, which no other query can be planned with.
 CREATE INDEX logins_day ON logins USING brin (day);
+-- ---------------------------------------------------------------- receiving
+
+-- The administrator's allow and block lists: whose mail is taken, or is not. A
+-- row fits when both its sender and its network fit.
+CREATE TABLE sender_rules (
+    sender     text        NOT NULL, -- reverse-path as lower(local)@a-label, a domain with all below it, or '': any
+    network    text        NOT NULL, -- of the peer, as 192.0.2.0/24, or '': any
+    scope      bigint      NOT NULL, -- accounts.id, domains.id for all its accounts, or 0 for everybody
+    allow      boolean     NOT NULL, -- or block
+    note       text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (sender, network, scope),
+    CHECK (sender <> '' OR network <> '')
+);
+
+-- Peers that look like no mail server, by what they tried and, once they came
+-- again as mail servers do, by their network.
+CREATE TABLE greylist (
+    key       bytea PRIMARY KEY, -- SHA-256 of network, reverse-path and recipient, or of a network that passed
+    first_at  timestamptz NOT NULL,
+    last_at   timestamptz NOT NULL, -- of a network that passed: within a day
+    passed_at timestamptz
+);
+-- For: the sweep takes what never came again.
+CREATE INDEX greylist_waiting ON greylist (first_at) WHERE passed_at IS NULL;
+-- For: the sweep takes what has not come for long.
+CREATE INDEX greylist_passed ON greylist (last_at) WHERE passed_at IS NOT NULL;
+
+-- What peers, networks and senders did, and accounts got, in one hour (UTC).
+-- Each node adds its own counts now and then, and reads the sums.
+CREATE TABLE peer_hours (
+    subject    text        NOT NULL, -- ip:ADDRESS, net:NETWORK, from:DOMAIN of a reverse-path, to:ACCOUNT
+    hour       timestamptz NOT NULL,
+    messages   integer     NOT NULL,
+    recipients integer     NOT NULL, -- accepted
+    refused    integer     NOT NULL, -- recipients
+    PRIMARY KEY (subject, hour)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- What was not taken for an account, or filed as junk; the newest 500 of each
+-- within 30 days. What repeats is one row with a count.
+CREATE TABLE rejects (
+    account_id  bigint      NOT NULL,
+    id          bigint      NOT NULL,
+    same        bytea       NOT NULL, -- SHA-256 of what makes two of them one
+    at          timestamptz NOT NULL, -- of the last one
+    count       integer     NOT NULL,
+    network     text        NOT NULL, -- of the peer
+    sender      text        NOT NULL, -- reverse-path
+    header_from text        NOT NULL, -- '' where the message was not seen
+    subject     text        NOT NULL,
+    action      text        NOT NULL CHECK (action IN ('refused', 'junked', 'greylisted')),
+    reason      text        NOT NULL,
+    trace_id    bigint      NOT NULL, -- 0 where there was no message yet
+    PRIMARY KEY (account_id, id),
+    UNIQUE (account_id, same)
+);
+-- For: the sweep takes the old.
+CREATE INDEX rejects_at ON rejects (at);
 
 -- The timeline of every message, written in the transactions it tells of.
 CREATE TABLE delivery_events (

@@ -75,9 +75,7 @@ func (w *wire) tally(code int) {
 		w.linger = true
 		return
 	}
-	if w.counts.errors > w.srv.cfg.Limits.SoftErrors {
-		w.srv.sleep(w.ctx, w.srv.cfg.Limits.ErrorDelay)
-	}
+	w.srv.tarpit.hold(w, w.srv.tarpit.miss(w, code))
 }
 
 // capabilities is the reply to EHLO (RFC 5321 §4.1.1.1): our name first.

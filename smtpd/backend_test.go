@@ -14,7 +14,8 @@ import (
 )
 
 // recorder is a Backend that keeps what it gets. example.test is its domain,
-// with alice and bob; full is over quota. Outside, gone is suppressed, third is
+// with alice and bob; full is over quota, grey is greylisted, listed refuses the
+// peer. Outside, gone is suppressed, third is
 // one too many, and a message to over is.
 type recorder struct {
 	mu        sync.Mutex
@@ -58,6 +59,10 @@ func (b *recorder) CheckRecipient(_ context.Context, s *mail.Session, _ *mail.En
 		return mail.Errorf(mail.CodeRelayDenied, "relaying denied")
 	case a.Local == "full":
 		return mail.Errorf(mail.CodeOverQuota, "mailbox full")
+	case a.Local == "grey":
+		return mail.Errorf(mail.CodeDeferred, "try again in 120 s: its address has no name")
+	case a.Local == "listed":
+		return mail.Errorf(mail.CodePolicy, "192.0.2.1 is listed by bl.example (see there); have it removed there, or write to postmaster@mx.example.test")
 	case a.Local == "down":
 		return mail.Wrap(mail.CodeUnavailable, fmt.Errorf("SELECT 1 failed in /var/lib"), "try again later")
 	case strings.HasPrefix(a.Local, "no"):

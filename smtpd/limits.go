@@ -14,6 +14,7 @@ type Limits struct {
 	HardErrors           int // … before the connection ends (20)
 	AuthFailures         int // failed AUTH before the connection ends (3)
 	Recipients           int // per message; 452 4.5.3 beyond (1000)
+	Delayed              int // connections whose replies are delayed at once (200)
 
 	CommandLine int // octets with CRLF (4096; RFC 5321 §4.5.3.1.4 asks for 512 and more)
 	AuthLine    int // octets of AUTH and its responses (12,288; RFC 4954 §4)
@@ -25,8 +26,10 @@ type Limits struct {
 	Handshake    time.Duration // for TLS (30 s)
 	MinRate      int           // octets/s that a message must average beyond ReadTimeout (500)
 	Session      time.Duration // for a connection as a whole (1 h)
-	ErrorDelay   time.Duration // after SoftErrors (1 s)
-	Commit       time.Duration // for Backend and Message calls (5 min)
+	// ErrorDelay is what the first replies after SoftErrors wait for (1 s); it
+	// doubles with every third, up to ErrorDelayMax (10 s).
+	ErrorDelay, ErrorDelayMax time.Duration
+	Commit                    time.Duration // for Backend and Message calls (5 min)
 }
 
 // withDefaults fills the zero fields.
@@ -36,7 +39,7 @@ func (l Limits) withDefaults() Limits {
 		value int
 	}{
 		{&l.Connections, 1000}, {&l.ConnectionsPerClient, 50}, {&l.Messages, 1000}, {&l.Commands, 50_000},
-		{&l.Junk, 100}, {&l.SoftErrors, 10}, {&l.HardErrors, 20}, {&l.AuthFailures, 3}, {&l.Recipients, 1000},
+		{&l.Junk, 100}, {&l.SoftErrors, 10}, {&l.HardErrors, 20}, {&l.AuthFailures, 3}, {&l.Recipients, 1000}, {&l.Delayed, 200},
 		{&l.CommandLine, 4096}, {&l.AuthLine, 12_288}, {&l.BodyLine, 1 << 20}, {&l.Header, 1 << 20}, {&l.MinRate, 500},
 	} {
 		if *d.field == 0 {
@@ -48,7 +51,7 @@ func (l Limits) withDefaults() Limits {
 		value time.Duration
 	}{
 		{&l.ReadTimeout, 5 * time.Minute}, {&l.WriteTimeout, time.Minute}, {&l.Handshake, 30 * time.Second},
-		{&l.Session, time.Hour}, {&l.ErrorDelay, time.Second}, {&l.Commit, 5 * time.Minute},
+		{&l.Session, time.Hour}, {&l.ErrorDelay, time.Second}, {&l.ErrorDelayMax, 10 * time.Second}, {&l.Commit, 5 * time.Minute},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

@@ -29,6 +29,7 @@ var replies = map[mail.Code]struct {
 	mail.CodeSendLimit:       {452, smtp.EnhancedCode{4, 7, 1}},
 	mail.CodeSuppressed:      {550, smtp.EnhancedCode{5, 7, 1}},
 	mail.CodePolicy:          {550, smtp.EnhancedCode{5, 7, 1}},
+	mail.CodeDeferred:        {451, smtp.EnhancedCode{4, 7, 1}},
 	mail.CodeTooBig:          {552, smtp.EnhancedCode{5, 3, 4}},
 	mail.CodeNoSuchUser:      {550, smtp.EnhancedCode{5, 1, 1}},
 	mail.CodeNotFound:        {550, smtp.EnhancedCode{5, 1, 1}},

@@ -59,6 +59,7 @@ type Server struct {
 	gate    *listen.Gate
 	smtp    *smtp.Server
 	queue   *queue
+	tarpit  *tarpit
 	sleep   func(context.Context, time.Duration)
 
 	base       context.Context // of every call to the Backend
@@ -83,7 +84,7 @@ func New(cfg Config, b Backend, a sasl.Authenticator, log *slog.Logger) *Server 
 	if cfg.Postmaster.IsNull() {
 		cfg.Postmaster = mail.Address{Local: "postmaster", Domain: strings.ToLower(cfg.Hostname)}
 	}
-	s := &Server{cfg: cfg, backend: b, auth: a, log: maillog.New(log, "smtp"), sleep: pause, queue: newQueue(),
+	s := &Server{cfg: cfg, backend: b, auth: a, log: maillog.New(log, "smtp"), sleep: pause, queue: newQueue(), tarpit: newTarpit(cfg.Limits),
 		listeners: map[*listen.Listener]struct{}{}, wires: map[*wire]struct{}{}, idle: make(chan struct{})}
 	s.gate = listen.NewGate(cfg.Limits.Connections, cfg.Limits.ConnectionsPerClient, s.unlimited)
 	s.base, s.cancel = context.WithCancel(context.Background())

@@ -176,6 +176,7 @@ func (s *session) commit(size int64) *smtp.SMTPError {
 	s.tx.msg = nil
 	s.w.counts.messages++
 	s.w.counts.junk = 0
+	s.w.srv.tarpit.forgive(s.w.peer.Peer.Addr())
 	s.w.srv.log.Accepted(maillog.Session(s.w.peer), d, &s.tx.env, size)
 	return reply(250, "2.0.0", "queued as "+d.Trace.String())
 }

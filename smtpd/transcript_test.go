@@ -104,6 +104,8 @@ func (x *transcript) options(c *Config, s string) {
 			c.Limits.Messages = n
 		case "junk":
 			c.Limits.Junk = n
+		case "soft":
+			c.Limits.SoftErrors = n
 		case "hard":
 			c.Limits.HardErrors = n
 		case "commands":

@@ -104,6 +104,8 @@ func (s *Store) beginRemoval(ctx context.Context, id mail.AccountID, before time
 			`DELETE FROM send_holds WHERE account_id = $1`,
 			`DELETE FROM sent_hours WHERE account_id = $1`,
 			`DELETE FROM login_failures WHERE account_id = $1`,
+			`DELETE FROM sender_rules WHERE scope = $1`,
+			`DELETE FROM rejects WHERE account_id = $1`,
 		} {
 			if _, err := tx.Exec(ctx, q, id); err != nil {
 				return err

@@ -103,6 +103,7 @@ func (s *Store) DeleteDomain(ctx context.Context, actor mail.Actor, name string)
 			`DELETE FROM domain_keys WHERE domain_id = $1`,
 			`DELETE FROM mtasts_policies WHERE domain_id = $1`,
 			`DELETE FROM send_limits WHERE id = $1`,
+			`DELETE FROM sender_rules WHERE scope = $1`,
 			`DELETE FROM domains WHERE id = $1`,
 		} {
 			if _, err := tx.Exec(ctx, q, id); err != nil {

@@ -6,3 +6,6 @@ var (
 	KeepEventMonths = (*Store).keepEventMonths
 	MigrateTo       = (*Store).migrateTo
 )
+
+// RejectsMax is how many rejects of one account are kept.
+const RejectsMax = rejectsMax

@@ -24,7 +24,7 @@ func (s *Store) RunMaintenance(ctx context.Context) {
 			s.log.Warn("sweep stopped", "error", err)
 		case res != SweepResult{}:
 			s.log.Info("swept", "accounts", res.Accounts, "expunged", res.Expunged, "messages", res.Messages,
-				"blobs", res.Blobs, "changes", res.Changes, "accepted", res.Accepted, "logins", res.Logins, "took", time.Since(begun))
+				"blobs", res.Blobs, "changes", res.Changes, "accepted", res.Accepted, "logins", res.Logins, "received", res.Received, "took", time.Since(begun))
 		}
 		if !sleep(ctx, sweepEvery) {
 			return

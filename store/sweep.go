@@ -28,6 +28,7 @@ type SweepResult struct {
 	Accepted int64 `json:"accepted"` // fingerprints
 	Sent     int64 `json:"sent"`     // hours of sending, suppressions
 	Logins   int64 `json:"logins"`   // failed ones, and the history's
+	Received int64 `json:"received"` // greylist, counters of peers, rejects
 }
 
 // Sweep removes what is past its time, in short transactions. It may be
@@ -51,6 +52,7 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 		func() (err error) { res.Accepted, err = s.sweepAccepted(ctx); return err },
 		func() (err error) { res.Sent, err = s.sweepSent(ctx); return err },
 		func() (err error) { res.Logins, err = s.sweepLogins(ctx); return err },
+		func() (err error) { res.Received, err = s.sweepReceived(ctx); return err },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

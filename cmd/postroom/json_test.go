@@ -36,13 +36,16 @@ var jsonRuns = []struct{ command, args, stdin string }{
 	{"queue list", "", ""}, {"queue show", "$ID", ""}, {"queue hold", "$ID", ""}, {"queue release", "$ID", ""}, {"queue retry", "$ID", ""}, {"queue delete", "$ID --yes", ""},
 	{"account limits", "al@example.org", ""}, {"domain limits", "example.org", ""}, {"domain mta-sts", "example.org --mode testing", ""},
 	{"suppression add", "gone@outside.example", ""}, {"suppression list", "", ""}, {"suppression remove", "gone@outside.example", ""},
+	{"sender allow", "friend@outside.example --for al@example.org --network 192.0.2.0/24", ""}, {"sender block", "bad.example", ""},
+	{"sender list", "", ""}, {"sender remove", "bad.example", ""}, {"rejects list", "al@example.org", ""},
 	{"check", "--no-dns", ""}, {"purge", "--yes", ""}, {"after-restore", "--yes", ""},
 	{"domain add", "example.net", ""}, {"domain delete", "example.net --yes", ""},
 }
 
 // withoutJSON: what runs until it is stopped, what asks a running server, and
-// what needs an account that the server has held, or certificates that it got.
-var withoutJSON = map[string]bool{"certificate renew": true, "serve": true, "demo": true, "health": true, "account resume": true}
+// what needs an account that the server has held, certificates that it got, or mail that it has refused.
+var withoutJSON = map[string]bool{"certificate renew": true, "serve": true, "demo": true, "health": true, "account resume": true,
+	"rejects release": true}
 
 // TestJSONEverywhere: every command prints one JSON value for --json, and
 // nothing else on stdout.

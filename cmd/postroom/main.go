@@ -30,6 +30,8 @@ type commands struct {
 	Alias        aliasCmd        `cmd:"" help:"Aliases: addresses that lead to others; catch-alls."`
 	Queue        queueCmd        `cmd:"" help:"Mail on its way out: list, show, retry, hold, release, delete."`
 	Suppression  suppressionCmd  `cmd:"" help:"Recipients that do not exist, which submissions may not name: list, add, remove."`
+	Sender       senderCmd       `cmd:"" help:"Whose mail is taken or refused: allow, block, list, remove."`
+	Rejects      rejectsCmd      `cmd:"" help:"What was refused, junked or greylisted for an account; release it."`
 	Smarthost    smarthostCmd    `cmd:"" help:"Relays that mail goes out through, for all or one destination."`
 	Dkim         dkimCmd         `cmd:"" help:"A domain's DKIM keys: print their records, list, renew, retire."`
 	Certificate  certificateCmd  `cmd:"" help:"TLS certificates: list, renew."`

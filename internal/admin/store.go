@@ -16,6 +16,7 @@ type Store interface {
 	SendStore
 	CertificateStore
 	LoginStore
+	ReceiveStore
 	SetSetting(ctx context.Context, actor mail.Actor, name string, value any) error
 	Setting(ctx context.Context, name string, value any) (bool, error)
 }
@@ -101,4 +102,15 @@ type SendStore interface {
 	Suppressions(ctx context.Context, domain string) ([]mail.Suppression, error)
 	AddSuppression(ctx context.Context, actor mail.Actor, x mail.Suppression) error
 	RemoveSuppression(ctx context.Context, actor mail.Actor, a mail.Address) error
+}
+
+// ReceiveStore keeps whom mail is taken from, and what was not taken.
+type ReceiveStore interface {
+	SetSenderRule(ctx context.Context, actor mail.Actor, x mail.SenderRule) error
+	RemoveSenderRule(ctx context.Context, actor mail.Actor, x mail.SenderRule) error
+	SenderRuleList(ctx context.Context, all bool, of mail.SenderRule) ([]mail.SenderRule, error)
+	Rejects(ctx context.Context, id mail.AccountID) ([]mail.Reject, error)
+	Reject(ctx context.Context, acct mail.AccountID, id int64) (mail.Reject, error)
+	ReleaseReject(ctx context.Context, actor mail.Actor, r mail.Reject, rule mail.SenderRule) error
+	UnjunkMessage(ctx context.Context, acct mail.AccountID, trace mail.TraceID) (moved bool, err error)
 }

@@ -36,6 +36,9 @@ type Config struct {
 	Checks         string   // of mail from outside: "on" or "off"
 	OwnDomains     string   // mail that claims them without proof: "refuse", "junk" or "accept"
 	TrustedSealers []string // ARC, by domain
+	Greylist       string   // "on" or "off"
+	DNSBL          []string // zones of lists of peers that are refused
+	DNSWL          []string // zones of lists of peers that are believed
 	DNSServers     []string // host:port; empty: /etc/resolv.conf
 	RelayPort      int      // port of other domains' servers
 	RelayIP        string   // both, ipv4-first, ipv4, ipv6

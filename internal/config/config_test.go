@@ -62,6 +62,7 @@ func TestRefusals(t *testing.T) {
 		"size":             {"max_message_size = \"much\"", "a size like 50MB", "largest message"},
 		"choice":           {"log_level = \"loud\"", "one of debug", "log_level"},
 		"port":             {"listen.smtp = [\"25\"]", "address:port", "MX"},
+		"zone":             {"dnsbl = [\"https://bl.test\"]", "no zone of a DNS list", "refused"},
 		"half a pair":      {"tls_cert = \"/x\"", "belong together", "set both"},
 		"issuer":           {"oidc_issuer = \"http://login.test\"", "the issuer's URL", "issuer of bearer tokens"},
 		"no audience":      {"oidc_issuer = \"https://login.test\"", "needs oidc_audience", "client id"},

@@ -82,6 +82,19 @@ func parseAddrs(s, otherwise string) (out []netip.Addr, err error) {
 	return out, nil
 }
 
+// setZones reads names of DNS lists.
+func setZones(to *[]string, s string) error {
+	*to = nil
+	for _, z := range splitList(s) {
+		z = strings.ToLower(strings.TrimSuffix(z, "."))
+		if strings.Trim(z, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || !strings.Contains(z, ".") || strings.Contains(z, "..") {
+			return errorf("%q is no zone of a DNS list, as bl.example.org", z)
+		}
+		*to = append(*to, z)
+	}
+	return nil
+}
+
 func joinAddrs(as []netip.Addr) string {
 	var s []string
 	for _, a := range as {

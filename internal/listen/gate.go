@@ -41,7 +41,7 @@ func (g *Gate) enter() bool {
 func (g *Gate) enterClient(a netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := clientNetwork(a)
+	p := ClientNetwork(a)
 	if g.perClient > 0 && g.clients[p] >= g.perClient && !g.exempt(a) {
 		return false
 	}
@@ -58,7 +58,7 @@ func (g *Gate) leave() {
 func (g *Gate) leaveClient(a netip.Addr) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := clientNetwork(a)
+	p := ClientNetwork(a)
 	if g.clients[p]--; g.clients[p] <= 0 {
 		delete(g.clients, p)
 	}
@@ -71,8 +71,8 @@ func (g *Gate) Open() int {
 	return g.total
 }
 
-// clientNetwork is one IPv4 address, or one IPv6 /64: the least a customer has.
-func clientNetwork(a netip.Addr) netip.Prefix {
+// ClientNetwork is one IPv4 address, or one IPv6 /64: the least a customer has.
+func ClientNetwork(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 32
 	if a.Is6() {

@@ -40,8 +40,9 @@ const (
 	CodeUnknownTransferEnc             // content-transfer-encoding not decodable (UNKNOWN-CTE)
 	CodeLimit                          // a command would exceed what the server does at once
 	CodeSendLimit                      // the account has sent as much as it may: later
-	CodePolicy                         // refused for what it is: a policy of ours, or of the domain it claims
+	CodePolicy                         // refused for what or whose it is: a list or policy of ours, or of the domain it claims
 	CodeSuppressed                     // the recipient's own server said that it does not exist
+	CodeDeferred                       // a stranger must come again later: greylisted, or over a limit
 )
 
 // Error is the one error type that crosses rooms. Text is safe to show to a

@@ -64,6 +64,13 @@ func EmptyDatabase(t testing.TB) string {
 	return create(t, " TEMPLATE template0")
 }
 
+// hourShift gives how many seconds to add to the time so that an hour has begun
+// five minutes ago: what is counted by the hour is then counted in one.
+func hourShift(now time.Time) int {
+	const begun = 5 * time.Minute
+	return int((begun - now.Sub(now.Truncate(time.Hour))) / time.Second)
+}
+
 func create(t testing.TB, options string) string {
 	t.Helper()
 	base := cluster(t)
@@ -72,6 +79,9 @@ func create(t testing.TB, options string) string {
 	name := "postroom_t_" + hex.EncodeToString(r[:])
 	if err := execOn(t.Context(), base, "CREATE DATABASE "+name+options); err != nil {
 		t.Fatalf("create database: %v", err)
+	}
+	if err := execOn(t.Context(), base, fmt.Sprintf("ALTER DATABASE %s SET postroom.hour_shift = '%d seconds'", name, hourShift(time.Now()))); err != nil {
+		t.Fatalf("set the hours of the database: %v", err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -28,8 +28,9 @@ func (s *Server) openDelivery(context.Context, Options) (err error) {
 	keys := delivery.NewKeyRing(s.store.SigningKeys, s.ring.Open, nil)
 	s.delivery = delivery.New(delivery.Config{Hostname: s.cfg.Hostname, MaxSize: s.cfg.MaxMessageSize,
 		QueueLifetime: s.cfg.QueueLifetime, QuotaHard: s.cfg.QuotaPolicy == "permanent", Log: s.log,
-		Checks:   s.checks(),
+		Checks: s.checks(), Receiving: s.receiving(),
 		NoLimits: func(a netip.Addr) bool { return s.cfg.LiftLimits && a.Unmap().IsLoopback() }, Hook: crashpoint.Hook}, s.store, s.spool, keys)
+	s.work.Go(func() { s.delivery.Run(s.ctx) })
 	return nil
 }
 
