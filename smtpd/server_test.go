@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -118,11 +119,30 @@ func startWith(t testing.TB, cfg Config, implicitTLS bool, a sasl.Authenticator)
 // dial connects a raw client.
 func (r *running) dial() *client {
 	r.t.Helper()
-	c, err := net.Dial("tcp", r.addr)
+	return r.dialFrom(r.t, "127.0.0.1")
+}
+
+// dialFrom connects from one of the many addresses of the loopback interface.
+func (r *running) dialFrom(t testing.TB, address string) *client {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	c, err := d.Dial("tcp", r.addr)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return newClient(r.t, c)
+	return newClient(t, c)
+}
+
+// serves tells whether connections from these addresses are still open.
+func (r *running) serves(peers map[netip.AddrPort]bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.wires {
+		if peers[w.peer.Peer] {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *running) dialTLS() *client {
