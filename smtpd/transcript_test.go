@@ -74,6 +74,7 @@ type transcript struct {
 	options options
 	from    string // the client's address
 	c       *client
+	conns   []*client
 	peers   map[netip.AddrPort]bool // all connections so far
 	seen    int                     // messages checked
 }
@@ -90,7 +91,9 @@ func run(t testing.TB, r *running, f file, o options, from string) {
 			t.Fatalf("%s line %d: %s: %v", f.name, n+1, l, err)
 		}
 	}
-	x.c.conn.Close()
+	for _, c := range x.conns {
+		c.conn.Close()
+	}
 	waitFor(t, "the server is done with "+f.name, func() bool { return !r.serves(x.peers) })
 	if all := r.backend.from(x.peers); len(all) != x.seen {
 		t.Errorf("%s: %d messages were accepted, %d expected; the last: %+v", f.name, len(all), x.seen, all[len(all)-1])
@@ -100,6 +103,7 @@ func run(t testing.TB, r *running, f file, o options, from string) {
 
 func (x *transcript) connect() {
 	x.c = x.server.dialFrom(x.t, x.from)
+	x.conns = append(x.conns, x.c)
 	x.peers[x.c.address()] = true
 	if x.options.implicit && !x.options.raw {
 		x.c.startTLS()
