@@ -207,6 +207,12 @@ func (b *recorder) forget(peers map[netip.AddrPort]bool) {
 	b.messages = slices.DeleteFunc(b.messages, func(m recorded) bool { return peers[m.session.Peer] })
 }
 
+func (b *recorder) forgetAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = nil
+}
+
 func (b *recorder) stillOpen() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -21,8 +21,12 @@ type client struct {
 	gone bool // the server took no more
 }
 
+// patience is how long a client waits for anything, with the race detector on
+// a busy machine too.
+const patience = time.Minute
+
 func newClient(t testing.TB, c net.Conn) *client {
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { c.Close() })
 	return &client{t: t, conn: c, in: bufio.NewReader(c)}
 }

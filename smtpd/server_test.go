@@ -46,13 +46,30 @@ var certificate = sync.OnceValues(func() (*tls.Config, *x509.CertPool) {
 
 // logBuffer is a log that tests can read while it is written.
 type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu  sync.Mutex
+	b   bytes.Buffer
+	off bool
+}
+
+// stop keeps nothing from now on.
+func (l *logBuffer) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.off, l.b = true, bytes.Buffer{}
+}
+
+func (l *logBuffer) stopped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.off
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.off {
+		return len(p), nil
+	}
 	return l.b.Write(p)
 }
 

@@ -119,7 +119,7 @@ func (x *transcript) reset() {
 }
 
 func (x *transcript) logged(arg string, _ int) error {
-	if x.server.logs != nil {
+	if !x.server.logs.stopped() {
 		x.server.waitLog(arg)
 	}
 	return nil
@@ -128,7 +128,7 @@ func (x *transcript) logged(arg string, _ int) error {
 // trickle sends octet after octet until the server has enough of it.
 func trickle(c *client, octets string) time.Duration {
 	began := time.Now()
-	defer c.conn.SetReadDeadline(began.Add(20 * time.Second))
+	defer c.conn.SetReadDeadline(began.Add(patience))
 	for i := 0; ; i++ {
 		at := i % len(octets)
 		if !c.trySend(octets[at : at+1]) {

@@ -1,0 +1,285 @@
+package smtpd
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"postroom/internal/mail"
+)
+
+const (
+	attackRounds = 10 // of every attack; the heavy and the slow ones have one
+	attackers    = 50 // at once, each from an address of its own
+)
+
+// TestAttacksLeaveNothing runs all of testdata/attack again and again against
+// the same servers, one for each set of options, while somebody else sends
+// mail. Afterwards nothing may be left of it.
+func TestAttacksLeaveNothing(t *testing.T) {
+	s := newSiege(t)
+	over := make(chan struct{})
+	close(over)
+	s.sendGood(over) // every server has begun
+	idle := s.footprint()
+	s.attack(1)
+	warm := s.footprint()
+	s.attack(attackRounds)
+	after := s.footprint()
+	t.Logf("idle %+v, warm %+v, after %+v; at most %d MiB at work", idle, warm, after, s.peak>>20)
+	if after.goroutines > idle.goroutines || after.files > idle.files {
+		t.Errorf("before the attacks %+v, after them %+v", idle, after)
+	}
+	if after.spooled != 0 {
+		t.Errorf("the spools hold %d octets", after.spooled)
+	}
+	if after.heap > warm.heap+1<<20 {
+		t.Errorf("the heap grew from %d to %d octets", warm.heap, after.heap)
+	}
+	if s.peak > maxAttackHeap {
+		t.Errorf("the heap had %d octets", s.peak)
+	}
+}
+
+// maxAttackHeap bounds the heap while attackers are at work, garbage and the
+// attackers' own part included: some MiB for each.
+const maxAttackHeap = 512 << 20
+
+// siege is the servers and who attacks them.
+type siege struct {
+	t       *testing.T
+	files   []file
+	targets map[string]*target // by their options
+	heavy   sync.Mutex         // held by who takes seconds of processor time
+	peak    uint64             // the most octets the heap had
+}
+
+// target is one server.
+type target struct {
+	*running
+	options options
+	alone   sync.Mutex // held by who disturbs others, and who is disturbed
+	good    int        // messages that got through in the present attack
+}
+
+func newSiege(t *testing.T) *siege {
+	s := &siege{t: t, files: transcripts(t, "testdata/attack/*.txt"), targets: map[string]*target{}}
+	for _, f := range s.files {
+		o := f.options(t)
+		if s.targets[o.text] == nil {
+			o.allowForLoad()
+			s.targets[o.text] = &target{running: o.start(t), options: o}
+			s.targets[o.text].logs.stop()
+		}
+	}
+	return s
+}
+
+// allowForLoad makes the times longer: on a busy machine even the good
+// client is slow.
+func (o *options) allowForLoad() {
+	l := &o.cfg.Limits
+	for _, d := range []*time.Duration{&l.ReadTimeout, &l.Handshake, &l.Session} {
+		*d *= 10
+	}
+}
+
+// attack runs every file so many times, and mail beside it.
+func (s *siege) attack(rounds int) {
+	jobs := s.jobs(rounds)
+	var attack, rest sync.WaitGroup
+	over := make(chan struct{})
+	rest.Go(func() { s.sendGood(over) })
+	for i := range attackers {
+		attack.Go(func() {
+			for f := range jobs {
+				s.run(f, fmt.Sprintf("127.0.1.%d", i+1))
+			}
+		})
+	}
+	attack.Wait()
+	close(over)
+	rest.Wait()
+	for o, target := range s.targets {
+		if target.good == 0 {
+			s.t.Errorf("no message got through beside the attacks on the server with options %q", o)
+		}
+	}
+}
+
+// jobs gives the files in an order that brings all kinds together.
+func (s *siege) jobs(rounds int) <-chan file {
+	var all []file
+	for round := range rounds {
+		for _, f := range s.files {
+			o := s.target(f).options
+			slow := o.cfg.Limits.ReadTimeout+o.cfg.Limits.Handshake+o.cfg.Limits.Session > 0
+			if round == 0 || !o.heavy && !slow {
+				all = append(all, f)
+			}
+		}
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	jobs := make(chan file, len(all))
+	for _, f := range all {
+		jobs <- f
+	}
+	close(jobs)
+	return jobs
+}
+
+func (s *siege) target(f file) *target { return s.targets[f.options(s.t).text] }
+
+// attacker is a TB that says who fails and cleans up after each run.
+type attacker struct {
+	testing.TB
+	name     string
+	cleanups []func()
+}
+
+func (a *attacker) Fatalf(format string, args ...any) {
+	a.Helper()
+	a.TB.Fatalf(a.name+": "+format, args...)
+}
+
+func (a *attacker) Cleanup(f func()) { a.cleanups = append(a.cleanups, f) }
+
+func (s *siege) run(f file, from string) {
+	target := s.target(f)
+	if target.options.alone {
+		target.alone.Lock()
+		defer target.alone.Unlock()
+	}
+	if target.options.heavy {
+		s.heavy.Lock()
+		defer s.heavy.Unlock()
+	}
+	a := &attacker{TB: s.t, name: f.name}
+	defer a.cleanUp()
+	run(a, target.running, f, target.options, from)
+}
+
+func (a *attacker) cleanUp() {
+	for _, f := range a.cleanups {
+		f()
+	}
+}
+
+// sendGood sends a message to every server in turn, until the attack is over
+// and every server has had one.
+func (s *siege) sendGood(over <-chan struct{}) {
+	for _, target := range s.targets {
+		target.good = 0
+	}
+	for {
+		for _, target := range s.targets {
+			s.sendTo(target)
+			s.measure()
+		}
+		select {
+		case <-over:
+			return
+		default:
+		}
+	}
+}
+
+// sendTo sends one, or fails within the 20 seconds that a client waits.
+func (s *siege) sendTo(target *target) {
+	if target.options.alone {
+		target.alone.Lock()
+		defer target.alone.Unlock()
+	}
+	a := &attacker{TB: s.t, name: "good"}
+	defer a.cleanUp()
+	c := target.dialFrom(a, "127.0.0.1")
+	defer c.conn.Close()
+	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c.mail(target.options)
+	target.good++
+}
+
+// mail sends a small message as the server's role wants it.
+func (c *client) mail(o options) {
+	c.t.Helper()
+	if len(o.cfg.ProxyNetworks) > 0 {
+		c.send("PROXY TCP4 192.0.2.99 198.51.100.1 40000 25\r\n")
+	}
+	if o.implicit {
+		c.startTLS()
+	}
+	c.want("220 ")
+	c.do("EHLO good.example", "250-")
+	from := "good@remote.example"
+	if o.cfg.Role == mail.RoleSubmission {
+		from = "alice@example.test"
+		if !o.implicit {
+			c.do("STARTTLS", "220 ")
+			c.startTLS()
+			c.do("EHLO good.example", "250-")
+		}
+		c.do("AUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdABzM2NyZXQtcGFzc3dvcmQ=", "235 ")
+	}
+	c.do("MAIL FROM:<"+from+">", "250 ")
+	c.do("RCPT TO:<bob@example.test>", "250 ")
+	c.do("DATA", "354 ")
+	c.do("good\r\n.", "250 ")
+}
+
+// footprint is what the process holds when nobody is connected.
+type footprint struct {
+	heap              uint64 // octets, after garbage collection
+	goroutines, files int
+	spooled           int64
+}
+
+func (s *siege) footprint() footprint {
+	s.t.Helper()
+	var f footprint
+	for _, target := range s.targets {
+		waitFor(s.t, "all connections are gone", func() bool { return target.gate.Open() == 0 })
+		target.backend.forgetAll()
+		if sp := target.backend.spool; sp != nil {
+			f.spooled += sp.InFiles()
+		}
+	}
+	f.goroutines = settled(runtime.NumGoroutine)
+	f.files = settled(func() int { return openFiles(s.t) })
+	runtime.GC()
+	runtime.GC() // pools let go in the second
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	f.heap = m.HeapAlloc
+	return f
+}
+
+// settled gives the number once it has not fallen for a while.
+func settled(number func() int) int {
+	least := number()
+	for quiet := 0; quiet < 50; quiet++ {
+		time.Sleep(time.Millisecond)
+		if n := number(); n < least {
+			least, quiet = n, 0
+		}
+	}
+	return least
+}
+
+func openFiles(t testing.TB) int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// measure notes the most that the heap had.
+func (s *siege) measure() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	s.peak = max(s.peak, m.HeapAlloc)
+}
