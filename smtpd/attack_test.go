@@ -46,8 +46,8 @@ func TestAttacksLeaveNothing(t *testing.T) {
 }
 
 // maxAttackHeap bounds the heap while attackers are at work, garbage and the
-// attackers' own part included: some MiB for each.
-const maxAttackHeap = 512 << 20
+// attackers' own part included.
+const maxAttackHeap = 128 << 20
 
 // siege is the servers and who attacks them.
 type siege struct {
