@@ -3,13 +3,9 @@ package smtpd
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
-
-	"postroom/internal/mail"
 )
 
 const (
@@ -167,119 +163,4 @@ func (a *attacker) cleanUp() {
 	for _, f := range a.cleanups {
 		f()
 	}
-}
-
-// sendGood sends a message to every server in turn, until the attack is over
-// and every server has had one.
-func (s *siege) sendGood(over <-chan struct{}) {
-	for _, target := range s.targets {
-		target.good = 0
-	}
-	for {
-		for _, target := range s.targets {
-			s.sendTo(target)
-			s.measure()
-		}
-		select {
-		case <-over:
-			return
-		default:
-		}
-	}
-}
-
-// sendTo sends one, or fails within the 20 seconds that a client waits.
-func (s *siege) sendTo(target *target) {
-	if target.options.alone {
-		target.alone.Lock()
-		defer target.alone.Unlock()
-	}
-	a := &attacker{TB: s.t, name: "good"}
-	defer a.cleanUp()
-	c := target.dialFrom(a, "127.0.0.1")
-	defer c.conn.Close()
-	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
-	c.mail(target.options)
-	target.good++
-}
-
-// mail sends a small message as the server's role wants it.
-func (c *client) mail(o options) {
-	c.t.Helper()
-	if len(o.cfg.ProxyNetworks) > 0 {
-		c.send("PROXY TCP4 192.0.2.99 198.51.100.1 40000 25\r\n")
-	}
-	if o.implicit {
-		c.startTLS()
-	}
-	c.want("220 ")
-	c.do("EHLO good.example", "250-")
-	from := "good@remote.example"
-	if o.cfg.Role == mail.RoleSubmission {
-		from = "alice@example.test"
-		if !o.implicit {
-			c.do("STARTTLS", "220 ")
-			c.startTLS()
-			c.do("EHLO good.example", "250-")
-		}
-		c.do("AUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdABzM2NyZXQtcGFzc3dvcmQ=", "235 ")
-	}
-	c.do("MAIL FROM:<"+from+">", "250 ")
-	c.do("RCPT TO:<bob@example.test>", "250 ")
-	c.do("DATA", "354 ")
-	c.do("good\r\n.", "250 ")
-}
-
-// footprint is what the process holds when nobody is connected.
-type footprint struct {
-	heap              uint64 // octets, after garbage collection
-	goroutines, files int
-	spooled           int64
-}
-
-func (s *siege) footprint() footprint {
-	s.t.Helper()
-	var f footprint
-	for _, target := range s.targets {
-		waitFor(s.t, "all connections are gone", func() bool { return target.gate.Open() == 0 })
-		target.backend.forgetAll()
-		if sp := target.backend.spool; sp != nil {
-			f.spooled += sp.InFiles()
-		}
-	}
-	f.goroutines = settled(runtime.NumGoroutine)
-	f.files = settled(func() int { return openFiles(s.t) })
-	runtime.GC()
-	runtime.GC() // pools let go in the second
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	f.heap = m.HeapAlloc
-	return f
-}
-
-// settled gives the number once it has not fallen for a while.
-func settled(number func() int) int {
-	least := number()
-	for quiet := 0; quiet < 50; quiet++ {
-		time.Sleep(time.Millisecond)
-		if n := number(); n < least {
-			least, quiet = n, 0
-		}
-	}
-	return least
-}
-
-func openFiles(t testing.TB) int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
-}
-
-// measure notes the most that the heap had.
-func (s *siege) measure() {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	s.peak = max(s.peak, m.HeapAlloc)
 }
