@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
 	"postroom/internal/auth"
 	"postroom/internal/mail"
 	"postroom/internal/sasl"
+	"postroom/internal/spool"
 )
 
 // recorder is a Backend that keeps what it gets. example.test is its domain,
@@ -20,8 +22,9 @@ import (
 type recorder struct {
 	mu        sync.Mutex
 	messages  []recorded
-	discard   bool // keep no octets
-	open      int  // messages begun and neither committed nor discarded
+	discard   bool         // keep no octets
+	spool     *spool.Spool // when set: takes the octets too, and may be full
+	open      int          // messages begun and neither committed nor discarded
 	beginErr  error
 	writeErr  error
 	commitErr error
@@ -32,8 +35,12 @@ type recorder struct {
 type recorded struct {
 	env     mail.Envelope
 	session mail.Session
-	octets  string
+	octets  string // "" beyond maxKept
+	size    int
 }
+
+// maxKept is how large a message is kept, octets.
+const maxKept = 64 << 10
 
 func (b *recorder) CheckSender(_ context.Context, s *mail.Session, e *mail.Envelope) error {
 	if s.Role == mail.RoleSubmission && e.From.String() != "alice@example.test" {
@@ -83,26 +90,50 @@ func (b *recorder) Begin(_ context.Context, s *mail.Session, e *mail.Envelope) (
 	b.open++
 	env := *e
 	env.Recipients = append([]mail.Recipient(nil), e.Recipients...)
-	return &recording{b: b, r: recorded{env: env, session: *s}}, nil
+	m := &recording{b: b, r: recorded{env: env, session: *s}}
+	if b.spool != nil {
+		m.spooled = b.spool.Begin(nil, 0)
+	}
+	return m, nil
 }
 
 type recording struct {
-	b    *recorder
-	r    recorded
-	buf  bytes.Buffer
-	done bool
+	b        *recorder
+	r        recorded
+	buf      bytes.Buffer
+	spooled  *spool.Writer
+	spoolErr error // told at Commit, as package delivery does
+	done     bool
 }
 
 func (m *recording) Write(p []byte) (int, error) {
+	if m.spooled != nil && m.spoolErr == nil {
+		_, m.spoolErr = m.spooled.Write(p)
+	}
 	m.b.mu.Lock()
 	defer m.b.mu.Unlock()
 	if m.b.writeErr != nil {
 		return 0, m.b.writeErr
 	}
-	if m.b.discard {
+	m.r.size += len(p)
+	if m.b.discard || m.r.size > maxKept {
+		m.buf = bytes.Buffer{}
 		return len(p), nil
 	}
 	return m.buf.Write(p)
+}
+
+// finish parses what was spooled, and frees it.
+func (m *recording) finish() error {
+	if m.spooled == nil || m.spoolErr != nil {
+		return m.spoolErr
+	}
+	whole, err := m.spooled.Finish()
+	if err != nil {
+		return err
+	}
+	whole.Discard()
+	return nil
 }
 
 func (m *recording) Commit(ctx context.Context) (mail.Delivered, error) {
@@ -117,6 +148,9 @@ func (m *recording) Commit(ctx context.Context) (mail.Delivered, error) {
 			return mail.Delivered{}, mail.Wrap(mail.CodeUnavailable, ctx.Err(), "try again later")
 		}
 	}
+	if err := m.finish(); err != nil {
+		return mail.Delivered{}, err
+	}
 	m.b.mu.Lock()
 	defer m.b.mu.Unlock()
 	if m.b.commitErr != nil {
@@ -129,6 +163,9 @@ func (m *recording) Commit(ctx context.Context) (mail.Delivered, error) {
 }
 
 func (m *recording) Discard() {
+	if m.spooled != nil {
+		m.spooled.Discard()
+	}
 	m.b.mu.Lock()
 	defer m.b.mu.Unlock()
 	m.close()
@@ -153,6 +190,32 @@ func (b *recorder) all() []recorded {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]recorded(nil), b.messages...)
+}
+
+// from gives the messages of the clients with these addresses.
+func (b *recorder) from(peers map[netip.AddrPort]bool) []recorded {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []recorded
+	for _, m := range b.messages {
+		if peers[m.session.Peer] {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// forget drops them.
+func (b *recorder) forget(peers map[netip.AddrPort]bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = slices.DeleteFunc(b.messages, func(m recorded) bool { return peers[m.session.Peer] })
+}
+
+func (b *recorder) forgetAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.messages = nil
 }
 
 func (b *recorder) stillOpen() int {

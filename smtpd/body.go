@@ -121,7 +121,7 @@ func (w *wire) bdat(arg string) {
 // parseChunk reads the argument of BDAT.
 func parseChunk(arg string) (n int64, last, ok bool) {
 	size, rest, more := strings.Cut(arg, " ")
-	if more && !strings.EqualFold(rest, "LAST") {
+	if more && keyword(rest) != "LAST" {
 		return 0, false, false
 	}
 	if size == "" || strings.Trim(size, "0123456789") != "" {
@@ -192,7 +192,7 @@ func (r *chunkReader) nextChunk() error {
 			return io.ErrUnexpectedEOF
 		}
 		verb, arg, _ := strings.Cut(strings.TrimRight(s, " "), " ")
-		switch strings.ToUpper(verb) {
+		switch keyword(verb) {
 		case "BDAT":
 			n, last, ok := parseChunk(arg)
 			if !ok {
@@ -205,6 +205,7 @@ func (r *chunkReader) nextChunk() error {
 		case "QUIT":
 			return reply(221, "2.0.0", "bye")
 		case "NOOP":
+			w.counts.junk++
 			w.say(reply(250, "2.0.0", "ok"))
 		default:
 			w.say(replyInTransfer)

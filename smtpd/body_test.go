@@ -63,6 +63,21 @@ func TestDotReaderAgainstTheRFC(t *testing.T) {
 	})
 }
 
+// A body may hold what looks like fields for longer than a header may be,
+// wherever the octets before it were cut.
+func TestHeaderEndsAtAnyCut(t *testing.T) {
+	const header = "Subject: x\r\n\tfolded\r\n\r\n"
+	s := header + strings.Repeat("12:00:00 a line of a log\r\n", 20)
+	for cut := 1; cut < len(header)+2; cut++ {
+		i := inspector{limits: Limits{Header: 100}.withDefaults(), max: 1000}
+		for _, part := range []string{s[:cut], s[cut:]} {
+			if err := i.scan([]byte(part)); err != nil {
+				t.Errorf("cut behind %q: %v", s[:cut], err)
+			}
+		}
+	}
+}
+
 func TestInspectorSeesEveryDefect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"\r", "\n", "\r\n", "\r\n", "\r\n", "a", "bc", "\x00"}), 0, 12).Draw(t, "octets"), "")

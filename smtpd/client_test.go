@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,10 +18,15 @@ type client struct {
 	t    testing.TB
 	conn net.Conn
 	in   *bufio.Reader
+	gone bool // the server took no more
 }
 
+// patience is how long a client waits for anything, with the race detector on
+// a busy machine too.
+const patience = time.Minute
+
 func newClient(t testing.TB, c net.Conn) *client {
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { c.Close() })
 	return &client{t: t, conn: c, in: bufio.NewReader(c)}
 }
@@ -28,9 +34,23 @@ func newClient(t testing.TB, c net.Conn) *client {
 // send writes octets as they are.
 func (c *client) send(s string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c.conn, s); err != nil && !isReset(err) {
+	_, err := io.WriteString(c.conn, s)
+	if c.gone = isReset(err); err != nil && !c.gone {
 		c.t.Fatalf("send %.60q: %v", s, err)
 	}
+}
+
+// trySend is send for octets that the server need not take; false when it has
+// closed.
+func (c *client) trySend(s string) bool {
+	c.t.Helper()
+	c.send(s)
+	return !c.gone
+}
+
+// address is where the client connects from.
+func (c *client) address() netip.AddrPort {
+	return c.conn.LocalAddr().(*net.TCPAddr).AddrPort()
 }
 
 // line reads one line without its CRLF; "" at the end of the connection.

@@ -39,7 +39,7 @@ var forbidden = map[string]bool{"GET": true, "POST": true, "PUT": true, "HEAD": 
 // command answers or forwards one line.
 func (w *wire) command(s string) {
 	verb, arg, _ := strings.Cut(s, " ")
-	verb, arg = strings.ToUpper(verb), strings.TrimRight(arg, " ")
+	verb, arg = keyword(verb), strings.TrimRight(arg, " ")
 	run, known := commands[verb]
 	switch {
 	case forbidden[verb]:
@@ -51,6 +51,18 @@ func (w *wire) command(s string) {
 	default:
 		run(w, arg)
 	}
+}
+
+// keyword gives a keyword in upper case. Only ASCII letters fold (RFC 5321
+// §2.4): Unicode would make S of ſ and I of ı, and so commands of what is none
+// to others.
+func keyword(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
 }
 
 // cleanText tells whether a line is UTF-8 without control characters.
@@ -159,7 +171,7 @@ func (w *wire) rcpt(arg string) {
 		return
 	}
 	to, err := w.parse(path)
-	if strings.EqualFold(path, "postmaster") { // RFC 5321 §4.5.1: without a domain, too
+	if keyword(path) == "POSTMASTER" { // RFC 5321 §4.5.1: without a domain, too
 		to, err = w.srv.cfg.Postmaster, nil
 	}
 	switch {
@@ -210,7 +222,7 @@ func (w *wire) auth(arg string) {
 		w.refuse("AUTH", replyAuthNeedsTLS)
 	case w.tooManyFailures(): // those of exchanges that the client broke off
 		w.fail("AUTH", replyAuthFailures)
-	case !slices.Contains(sasl.Offered(w.saslConn(), w.srv.auth), strings.ToUpper(mech)):
+	case !slices.Contains(sasl.Offered(w.saslConn(), w.srv.auth), keyword(mech)):
 		w.refuse("AUTH", replyMechanism)
 	case given && err != nil:
 		w.refuse("AUTH", replyBase64)

@@ -3,8 +3,6 @@ package smtpd
 import (
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,13 +16,8 @@ var replyForm = regexp.MustCompile(`^(?:[2-5][0-9]{2}(?:-[^\r\n]*\r\n|[ ][^\r\n]
 // well-formed replies, ends, holds nothing open, and accepts no message with
 // a bare CR, a bare LF or a NUL.
 func FuzzSession(f *testing.F) {
-	files, _ := filepath.Glob("testdata/*.txt")
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(clientOctets(string(b)))
+	for _, t := range transcripts(f, "testdata/*.txt", "testdata/attack/*.txt") {
+		f.Add(clientOctets(t.lines))
 	}
 	r := start(f, Config{MaxMessageSize: 2000, Limits: Limits{ReadTimeout: 5 * time.Second, ErrorDelay: time.Nanosecond,
 		HardErrors: 1000, Junk: 1000}, LiftLimits: true}, false)
@@ -62,10 +55,10 @@ func FuzzSession(f *testing.F) {
 }
 
 // clientOctets is what a transcript's client sends.
-func clientOctets(s string) []byte {
+func clientOctets(lines []string) []byte {
 	var b strings.Builder
-	for l := range strings.Lines(s) {
-		op, arg, _ := strings.Cut(strings.TrimSuffix(l, "\n"), ": ")
+	for _, l := range lines {
+		op, arg, _ := strings.Cut(l, ": ")
 		switch op {
 		case "C":
 			b.WriteString(arg + "\r\n")

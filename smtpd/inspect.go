@@ -12,6 +12,7 @@ type inspector struct {
 	limits Limits
 	cr     bool // the octet before was CR
 	line   int  // octets of the present line
+	field  bool // that line has a colon or is folded, as in a header
 	header int  // octets of the header so far; -1 behind it
 	size   int64
 	max    int64
@@ -65,10 +66,16 @@ func (i *inspector) scanLine(p []byte) error {
 		return errBareLF
 	}
 	i.cr = cr >= 0 && !end
+	if i.line == 0 {
+		i.field = p[0] == ' ' || p[0] == '\t'
+	}
+	if i.header >= 0 && !i.field {
+		i.field = bytes.IndexByte(p, ':') >= 0
+	}
 	if i.line += len(p); i.line > i.limits.BodyLine {
 		return errBodyLine
 	}
-	if i.line == len(p) && end && bytes.IndexByte(p, ':') < 0 && p[0] != ' ' && p[0] != '\t' {
+	if end && !i.field {
 		i.header = -1 // an empty line, or one that is no field: the body has begun
 	}
 	if i.header >= 0 {

@@ -54,20 +54,6 @@ func TestTimeoutsElsewhere(t *testing.T) {
 	}
 }
 
-// trickle sends one octet after another until the server has enough of it.
-func trickle(c *client, octet string) time.Duration {
-	began := time.Now()
-	for {
-		if _, err := c.conn.Write([]byte(octet)); err != nil {
-			return time.Since(began)
-		}
-		c.conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-		if _, err := c.in.Peek(1); err == nil {
-			return time.Since(began)
-		}
-	}
-}
-
 func TestSlowClientsAreCut(t *testing.T) {
 	t.Run("command", func(t *testing.T) {
 		r := start(t, Config{Limits: Limits{ReadTimeout: 200 * time.Millisecond}}, false)

@@ -17,12 +17,15 @@ var (
 	rcptKeywords = map[string]bool{"NOTIFY": true, "ORCPT": true}
 )
 
+// maxEnvID bounds ENVID, characters of its xtext (RFC 3461 §5.4).
+const maxEnvID = 100
+
 // eachParam runs f over the parameters; a refusal ends it.
 func eachParam(params string, known map[string]bool, f func(key, value string, given bool) *smtp.SMTPError) *smtp.SMTPError {
 	seen := map[string]bool{}
 	for p := range strings.FieldsSeq(params) {
 		key, value, given := strings.Cut(p, "=")
-		key = strings.ToUpper(key)
+		key = keyword(key)
 		switch {
 		case !known[key]:
 			return replyUnknownParam
@@ -52,6 +55,10 @@ func (w *wire) mailParams(params string) (forward string, utf8 bool, bad *smtp.S
 				return replyBadParam
 			}
 			utf8 = true
+		case "ENVID":
+			if len(value) > maxEnvID {
+				return replyBadParam
+			}
 		case "AUTH":
 			return nil
 		}

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -45,13 +46,30 @@ var certificate = sync.OnceValues(func() (*tls.Config, *x509.CertPool) {
 
 // logBuffer is a log that tests can read while it is written.
 type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu  sync.Mutex
+	b   bytes.Buffer
+	off bool
+}
+
+// stop keeps nothing from now on.
+func (l *logBuffer) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.off, l.b = true, bytes.Buffer{}
+}
+
+func (l *logBuffer) stopped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.off
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.off {
+		return len(p), nil
+	}
 	return l.b.Write(p)
 }
 
@@ -118,11 +136,30 @@ func startWith(t testing.TB, cfg Config, implicitTLS bool, a sasl.Authenticator)
 // dial connects a raw client.
 func (r *running) dial() *client {
 	r.t.Helper()
-	c, err := net.Dial("tcp", r.addr)
+	return r.dialFrom(r.t, "127.0.0.1")
+}
+
+// dialFrom connects from one of the many addresses of the loopback interface.
+func (r *running) dialFrom(t testing.TB, address string) *client {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	c, err := d.Dial("tcp", r.addr)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return newClient(r.t, c)
+	return newClient(t, c)
+}
+
+// serves tells whether connections from these addresses are still open.
+func (r *running) serves(peers map[netip.AddrPort]bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.wires {
+		if peers[w.peer.Peer] {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *running) dialTLS() *client {
@@ -135,9 +172,9 @@ func (r *running) dialTLS() *client {
 // waitFor polls a condition that another goroutine makes true.
 func waitFor(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !f(); {
+	for deadline := time.Now().Add(patience); !f(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within %s: %s", patience, what)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -2,184 +2,130 @@ package smtpd
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-
-	"postroom/internal/mail"
-	"postroom/internal/sasl"
-	"postroom/internal/sasl/sasltest"
 )
 
 // A transcript in testdata is run line by line against a real listener:
 //
-//	O: role=submission tls=implicit size=100   options of the server; with
-//	   room its log-ins are those of a sasltest.Room
+//	O: role=submission tls=implicit size=100   options of the server: options_test.go
 //	C: text          sent with CRLF
 //	R: "quoted"      sent as it is
+//	B: "quoted"      sent octet by octet
+//	D: "quoted"      sent again and again, octet by octet, until the server answers or closes
+//	G: 1000          so many octets that do not compress, in lines
 //	S: prefix        the next reply line begins so
 //	S*: prefix       the next whole reply has a line that begins so
 //	T:               the TLS handshake
 //	X:               the server closes
+//	H:               we close our direction
+//	A:               the connection is reset
 //	N:               the connection is dropped and a new one made
-//	M: <from> <to>,<to> "octets"   the next message that was accepted
+//	K:               the connection is kept open and a new one made
+//	L: text          the log comes to hold this
+//	M: <from> <to>,<to> "octets"   the next message that was accepted; a large one: its size
 //
+// A number repeats: `R 100: "NOOP\r\n"`, in which {n} is 0, 1, 2 …, `S 100: 250`.
 // At the end no further message may have been accepted.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) < 30 {
-		t.Fatalf("%d transcripts, %v", len(files), err)
-	}
-	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+	for _, f := range transcripts(t, "testdata/*.txt", "testdata/attack/*.txt") {
+		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			runTranscript(t, strings.Split(string(b), "\n"))
+			o := f.options(t)
+			r := o.start(t)
+			run(t, r, f, o, "127.0.0.1")
 		})
 	}
 }
 
-type transcript struct {
-	t        *testing.T
-	server   *running
-	c        *client
-	implicit bool
-	room     bool
-	seen     int // messages checked
+// file is a transcript as it stands in testdata.
+type file struct {
+	name  string // attack/relay-1
+	lines []string
 }
 
-func runTranscript(t *testing.T, lines []string) {
-	x := &transcript{t: t}
-	cfg := Config{}
-	for _, l := range lines {
-		if o, ok := strings.CutPrefix(l, "O:"); ok {
-			x.options(&cfg, o)
+func transcripts(t testing.TB, patterns ...string) []file {
+	t.Helper()
+	var found []file
+	for _, p := range patterns {
+		names, err := filepath.Glob(p)
+		if err != nil || len(names) < 15 {
+			t.Fatalf("%d transcripts in %s, %v", len(names), p, err)
+		}
+		for _, n := range names {
+			b, err := os.ReadFile(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n = strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(n), "testdata/"), ".txt")
+			found = append(found, file{n, strings.Split(string(b), "\n")})
 		}
 	}
-	x.server = startWith(t, cfg, x.implicit, x.authenticator())
+	return found
+}
+
+// transcript is one run of a file, by one client.
+type transcript struct {
+	t       testing.TB
+	server  *running
+	options options
+	from    string // the client's address
+	c       *client
+	conns   []*client
+	peers   map[netip.AddrPort]bool // all connections so far
+	seen    int                     // messages checked
+}
+
+func run(t testing.TB, r *running, f file, o options, from string) {
+	x := &transcript{t: t, server: r, options: o, from: from, peers: map[netip.AddrPort]bool{}}
 	x.connect()
-	for n, l := range lines {
+	for n, l := range f.lines {
 		op, arg, _ := strings.Cut(l, ":")
 		if l == "" || strings.HasPrefix(l, "#") || op == "O" {
 			continue
 		}
-		arg = strings.TrimPrefix(arg, " ")
-		if err := x.step(op, arg); err != nil {
-			t.Fatalf("line %d: %s: %v", n+1, l, err)
+		if err := x.step(op, strings.TrimPrefix(arg, " ")); err != nil {
+			t.Fatalf("%s line %d: %s: %v", f.name, n+1, l, err)
 		}
 	}
-	if all := x.server.backend.all(); len(all) != x.seen {
-		t.Errorf("%d messages were accepted, %d expected; the last: %+v", len(all), x.seen, all[len(all)-1])
+	for _, c := range x.conns {
+		c.conn.Close()
 	}
-}
-
-func (x *transcript) authenticator() sasl.Authenticator {
-	if x.room {
-		return sasltest.NewRoom(x.t)
+	waitFor(t, "the server is done with "+f.name, func() bool { return !r.serves(x.peers) })
+	if all := r.backend.from(x.peers); len(all) != x.seen {
+		t.Errorf("%s: %d messages were accepted, %d expected; the last: %+v", f.name, len(all), x.seen, all[len(all)-1])
 	}
-	return verifier{}
-}
-
-func (x *transcript) options(c *Config, s string) {
-	for _, o := range strings.Fields(s) {
-		k, v, _ := strings.Cut(o, "=")
-		n, _ := strconv.Atoi(v)
-		switch k {
-		case "role":
-			if v == "submission" {
-				c.Role = mail.RoleSubmission
-			}
-		case "tls":
-			x.implicit = v == "implicit"
-		case "size":
-			c.MaxMessageSize = int64(n)
-		case "recipients":
-			c.Limits.Recipients = n
-		case "messages":
-			c.Limits.Messages = n
-		case "junk":
-			c.Limits.Junk = n
-		case "soft":
-			c.Limits.SoftErrors = n
-		case "hard":
-			c.Limits.HardErrors = n
-		case "commands":
-			c.Limits.Commands = n
-		case "bodyline":
-			c.Limits.BodyLine = n
-		case "header":
-			c.Limits.Header = n
-		case "authwithouttls":
-			c.AuthWithoutTLS = true
-		case "room":
-			x.room = true
-		case "literals":
-			c.AddressLiterals = true
-		default:
-			x.t.Fatalf("option %q", o)
-		}
-	}
+	r.backend.forget(x.peers)
 }
 
 func (x *transcript) connect() {
-	x.c = x.server.dial()
-	if x.implicit {
+	x.c = x.server.dialFrom(x.t, x.from)
+	x.conns = append(x.conns, x.c)
+	x.peers[x.c.address()] = true
+	if x.options.implicit && !x.options.raw {
 		x.c.startTLS()
 	}
 }
 
-func (x *transcript) step(op, arg string) error {
-	switch op {
-	case "C":
-		x.c.send(arg + "\r\n")
-	case "R":
-		s, err := strconv.Unquote(arg)
-		if err != nil {
-			return err
-		}
-		x.c.send(s)
-	case "S":
-		if got := x.c.line(); !strings.HasPrefix(got, arg) {
-			return fmt.Errorf("got %q", got)
-		}
-	case "S*":
-		if got := x.c.reply(); !strings.Contains("\n"+got, "\n"+arg) {
-			return fmt.Errorf("got %q", got)
-		}
-	case "T":
-		x.c.startTLS()
-	case "X":
-		x.c.closed()
-	case "N":
-		x.c.conn.Close()
-		x.connect()
-	case "M":
-		return x.message(arg)
-	default:
-		return fmt.Errorf("no such step")
-	}
-	return nil
-}
-
+// message checks the next message that was accepted, or that is about to be.
 func (x *transcript) message(want string) error {
-	all := x.server.backend.all()
-	if len(all) <= x.seen {
-		return fmt.Errorf("no message was accepted")
-	}
+	var all []recorded
+	waitFor(x.t, "a message is accepted", func() bool {
+		all = x.server.backend.from(x.peers)
+		return len(all) > x.seen
+	})
 	m := all[x.seen]
 	x.seen++
 	var to []string
 	for _, r := range m.env.Recipients {
 		to = append(to, "<"+r.Address.String()+">")
 	}
-	got := fmt.Sprintf("<%s> %s %q", m.env.From, strings.Join(to, ","), m.octets)
-	if got != want {
-		return fmt.Errorf("got %s", got)
+	who := fmt.Sprintf("<%s> %s ", m.env.From, strings.Join(to, ","))
+	if got := who + fmt.Sprintf("%q", m.octets); got != want && (m.size <= maxKept || who+fmt.Sprint(m.size) != want) {
+		return fmt.Errorf("got %s, %d octets", got, m.size)
 	}
 	return nil
 }
