@@ -105,7 +105,7 @@ func startWith(t testing.TB, cfg Config, implicitTLS bool, a sasl.Authenticator)
 		cfg.Limits.ReadTimeout = 30 * time.Second
 	}
 	if cfg.Limits.ErrorDelay == 0 {
-		cfg.Limits.ErrorDelay = time.Millisecond
+		cfg.Limits.ErrorDelay, cfg.Limits.ErrorDelayMax = time.Millisecond, 4*time.Millisecond
 	}
 	r := &running{t: t, backend: &recorder{}, logs: &logBuffer{}}
 	r.Server = New(cfg, r.backend, a, slog.New(slog.NewTextHandler(r.logs, nil)))
