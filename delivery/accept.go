@@ -43,6 +43,7 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 	m.log(ctx, out)
 	if !out.Duplicate {
 		m.reportDelivered(ctx)
+		m.readReport(ctx)
 	}
 	return out, nil
 }
@@ -59,6 +60,10 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 		Events: []mail.Event{{Trace: m.trace, At: m.at, Kind: mail.EventAccepted, Account: m.s.Account,
 			Peer: m.peer(), Text: fmt.Sprintf("from <%s>, %d octets, %s", m.e.From, m.msg.Summary.Size, m.s.With(m.e.UTF8))}},
 	}
+	for _, e := range m.dropped {
+		e.At = m.at
+		del.Events = append(del.Events, e)
+	}
 	if m.named {
 		del.Fingerprint = fingerprint(m.s, m.e, m.msg.Summary.Hash)
 	}
@@ -69,7 +74,10 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 		})
 	}
 	if len(m.route.relay) > 0 {
-		del.Outbound = m.outbound(signature + m.added)
+		if del.Outbound, err = m.outbound(ctx, signature+m.added); err != nil {
+			return nil, err
+		}
+		del.Events[0].Text += m.leaving(del.Outbound.From)
 	}
 	return del, nil
 }
@@ -77,7 +85,11 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 // outbound is what the queue entries share. SMTPUTF8 is asked of the next hop
 // only where header or reverse-path need it (RFC 6531 §3.6), whatever the
 // client asked for.
-func (m *Incoming) outbound(fields string) mail.Outbound {
+func (m *Incoming) outbound(ctx context.Context, fields string) (mail.Outbound, error) {
+	from, err := m.leavesAs(ctx)
+	if err != nil {
+		return mail.Outbound{}, err
+	}
 	needsUTF8 := m.e.UTF8 && (m.header8 || !m.e.From.IsASCII())
 	ours := m.d.receivedField(m.s, m.e, m.trace, m.at, needsUTF8) + fields
 	var prefix strings.Builder
@@ -87,12 +99,13 @@ func (m *Incoming) outbound(fields string) mail.Outbound {
 		}
 	}
 	prefix.WriteString(ours)
+	set := m.seal(ctx, prefix.String())
 	return mail.Outbound{
-		From: m.e.From, Account: m.s.Account, Prefix: []byte(prefix.String()),
+		From: from, Account: m.s.Account, Prefix: []byte(set + prefix.String()),
 		Ret: m.e.Ret, EnvID: m.e.EnvID, UTF8: needsUTF8, Body8Bit: m.body8,
 		Expires: m.at.Add(m.d.cfg.QueueLifetime),
 		Held:    m.sending.held, Wait: m.sending.wait, Step: m.sending.step, Why: m.sending.why,
-	}
+	}, nil
 }
 
 // sign gives the DKIM-Signature fields of a submission, by the domain of its

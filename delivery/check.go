@@ -46,7 +46,7 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 	if s.Role == mail.RoleSubmission && !s.Authenticated() {
 		return mail.Errorf(mail.CodeNoPermission, "log in first")
 	}
-	res, err := d.resolve(ctx, r.Address)
+	res, err := d.lead(ctx, e, r.Address)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,9 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 		if err := d.checkSubmission(ctx, s, e, r, res.Kind != mail.ResolvedNotOurs); err != nil {
 			return err
 		}
+	}
+	if err := d.checkForwards(ctx, s, e, r, res); err != nil {
+		return err
 	}
 	d.recent.put(recentKey{s.Peer, r.Address}, res, d.cfg.Now())
 	return nil

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"postroom/internal/dkim/sig"
 	"postroom/internal/mail"
 	"postroom/internal/spool"
 )
@@ -26,8 +27,13 @@ type Store interface {
 	// SendState and SubmissionRecipient tell what limits a submission.
 	SendState(ctx context.Context, acct mail.AccountID, to []mail.Address) (mail.SendState, error)
 	SubmissionRecipient(ctx context.Context, acct mail.AccountID, to mail.Address) (most int, gone *mail.Suppression, err error)
+	// Suppressed gives those of the addresses that are suppressed.
+	Suppressed(ctx context.Context, to []mail.Address) ([]mail.Suppression, error)
 	HoldSending(ctx context.Context, acct mail.AccountID, reason string) (first bool, err error)
 	RecordEvents(ctx context.Context, events []mail.Event) error
+	// SentEvents and RecordReport tie what comes back to what was sent.
+	SentEvents(ctx context.Context, traces []mail.TraceID, since time.Time) ([]mail.Event, error)
+	RecordReport(ctx context.Context, events []mail.Event, gone []mail.Suppression) error
 }
 
 // Config is what does not change while serving.
@@ -38,6 +44,11 @@ type Config struct {
 	QuotaHard     bool          // over quota is 552, not 452
 	// NoLimits tells peers whose accounts send without limits; nil: nobody.
 	NoLimits func(netip.Addr) bool
+	// ReturnSecrets gives the secrets that sign return addresses (ReturnRing);
+	// nil: mail is forwarded with the reverse-path that it came with.
+	ReturnSecrets func(context.Context) ([][]byte, error)
+	// Resolver finds the keys of ARC chains; nil: nothing is sealed.
+	Resolver sig.Resolver
 	Now      func() time.Time
 	Log      *slog.Logger
 	Hook     func(point string) // crash tests: "delivery:data"; nil otherwise

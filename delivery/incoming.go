@@ -26,6 +26,7 @@ type Incoming struct {
 	trace   mail.TraceID
 	at      time.Time
 	sending sending
+	dropped []mail.Event // of recipients that it is not forwarded to
 
 	head    []byte // until judged; then as the spool got it
 	ended   bool   // the empty line came
@@ -35,6 +36,7 @@ type Incoming struct {
 	named   bool         // has a Message-ID of the sender's own
 	body8   bool
 	header8 bool
+	sealing *sealing // nil: not sealed
 
 	w   *spool.Writer
 	msg *spool.Message
@@ -50,7 +52,11 @@ func (d *Delivery) Begin(ctx context.Context, s *mail.Session, e *mail.Envelope)
 	if err != nil {
 		return nil, err
 	}
-	m := &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}
+	dropped, err := d.dropSuppressed(ctx, s, e, &r)
+	if err != nil {
+		return nil, err
+	}
+	m := &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, dropped: dropped, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}
 	if mayRelay(s) {
 		if m.sending, err = d.judgeSending(ctx, m); err != nil {
 			return nil, err
@@ -71,6 +77,7 @@ func (m *Incoming) Write(p []byte) (int, error) {
 			return n, nil
 		}
 	}
+	m.sealing.write(p)
 	m.put(p)
 	return n, nil
 }
@@ -111,6 +118,7 @@ func (m *Incoming) judge() {
 		return
 	}
 	m.header8 = has8bit(m.head)
+	m.sealing = m.newSealing()
 	m.w = m.d.spool.Begin([]byte(m.added), m.d.cfg.MaxSize)
 	m.put(m.head)
 }

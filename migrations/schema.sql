@@ -71,6 +71,14 @@ CREATE TABLE domain_keys (
     UNIQUE (domain_id, selector)
 );
 
+-- What signs the return addresses of forwarded mail (internal/srs): the newest
+-- signs, all verify; secret is sealed under the master key.
+CREATE TABLE return_secrets (
+    id         bigint PRIMARY KEY,
+    secret     bytea       NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- People and roles. A deleted account keeps its mail for the restore window.
 CREATE TABLE accounts (
     id               bigint PRIMARY KEY,

@@ -13,7 +13,8 @@ import (
 // and row into one under the new key, and the fingerprint becomes next. All in
 // one transaction, so that a dump never holds secrets under two keys. drop,
 // when true, instead forgets what reseal cannot open (the old key is lost):
-// smarthost passwords become none, DKIM keys are deleted.
+// smarthost passwords become none, DKIM keys and the secrets of return
+// addresses are deleted.
 func (s *Store) Reseal(ctx context.Context, actor mail.Actor, now, next []byte, drop bool,
 	reseal func(table, row string, sealed []byte) ([]byte, error)) (n int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
@@ -25,7 +26,7 @@ func (s *Store) Reseal(ctx context.Context, actor mail.Actor, now, next []byte, 
 		if !drop && !bytes.Equal(bound, now) {
 			return wrongKey(bound)
 		}
-		for _, table := range []sealedTable{sealedKeys, sealedSmarthosts} {
+		for _, table := range []sealedTable{sealedKeys, sealedSmarthosts, sealedReturns} {
 			k, err := table.reseal(ctx, tx, drop, reseal)
 			if err != nil {
 				return err
@@ -59,6 +60,12 @@ var (
 
 		write: `UPDATE smarthosts SET password = $2 WHERE domain = $1`,
 		drop:  `UPDATE smarthosts SET password = NULL WHERE domain = $1`,
+	}
+	sealedReturns = sealedTable{
+		name:  "return_secrets",
+		read:  `SELECT id::text, id::text, secret FROM return_secrets ORDER BY id FOR UPDATE`,
+		write: `UPDATE return_secrets SET secret = $2 WHERE id = $1::text::bigint`,
+		drop:  `DELETE FROM return_secrets WHERE id = $1::text::bigint`,
 	}
 )
 

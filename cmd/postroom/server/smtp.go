@@ -26,7 +26,8 @@ func (s *Server) openDelivery(context.Context, Options) (err error) {
 	keys := delivery.NewKeyRing(s.store.SigningKeys, s.ring.Open, nil)
 	s.delivery = delivery.New(delivery.Config{Hostname: s.cfg.Hostname, MaxSize: s.cfg.MaxMessageSize,
 		QueueLifetime: s.cfg.QueueLifetime, QuotaHard: s.cfg.QuotaPolicy == "permanent", Log: s.log,
-		NoLimits: func(a netip.Addr) bool { return s.cfg.LiftLimits && a.Unmap().IsLoopback() }, Hook: crashpoint.Hook}, s.store, s.spool, keys)
+		NoLimits: func(a netip.Addr) bool { return s.cfg.LiftLimits && a.Unmap().IsLoopback() }, Hook: crashpoint.Hook,
+		ReturnSecrets: delivery.NewReturnRing(s.store, s.ring, nil).Secrets, Resolver: s.resolver}, s.store, s.spool, keys)
 	return nil
 }
 
