@@ -34,6 +34,7 @@ type Store interface {
 	// SentEvents and RecordReport tie what comes back to what was sent.
 	SentEvents(ctx context.Context, traces []mail.TraceID, since time.Time) ([]mail.Event, error)
 	RecordReport(ctx context.Context, events []mail.Event, gone []mail.Suppression) error
+	Complaints(ctx context.Context, acct mail.AccountID, since time.Time) (int, error)
 }
 
 // Config is what does not change while serving.

@@ -153,4 +153,14 @@ func TestComplaintIsTiedToItsMessage(t *testing.T) {
 	if got := h.suppressed(); len(got) != 0 {
 		t.Errorf("suppressed %q", got)
 	}
+	// Postmaster, the oldest account, is told once of many within a day.
+	h.exec(`DELETE FROM delivery_events WHERE kind = 'complaint'`)
+	for i := range 12 {
+		h.mustSend(mx(), envelope(fmt.Sprintf("fbl%d@far.test", i), "bob@example.test"), feedback(header))
+	}
+	got := h.filed(h.alice)
+	if len(got) != 1 || !strings.Contains(got[0].octets, "reported 10 messages of alice@example.test as spam within a day") ||
+		!strings.Contains(got[0].octets, "postroom trace "+trace.String()) {
+		t.Errorf("postmaster got %q", got)
+	}
 }

@@ -36,6 +36,7 @@ type ReturnRing struct {
 const (
 	returnSecretTable = "return_secrets"
 	returnSecretSize  = 32
+	returnSecretTime  = 10 * time.Second
 )
 
 // NewReturnRing makes a ReturnRing. now may be nil.
@@ -53,6 +54,8 @@ func (r *ReturnRing) Secrets(ctx context.Context) ([][]byte, error) {
 	if r.now().Before(r.until) {
 		return r.kept, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, returnSecretTime) // others wait for it
+	defer cancel()
 	sealed, due, err := r.store.ReturnSecrets(ctx)
 	if err == nil && due {
 		sealed, err = r.renew(ctx, sealed)

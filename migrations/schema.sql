@@ -461,5 +461,7 @@ CREATE TABLE delivery_events (
 ) PARTITION BY RANGE (at);
 -- For: the timeline of one message.
 CREATE INDEX delivery_events_trace ON delivery_events (trace_id);
+-- For: how many complaints an account got lately.
+CREATE INDEX delivery_events_complaints ON delivery_events (account_id, at) WHERE kind = 'complaint';
 -- Catches what no month's partition takes; the maintenance worker makes the months.
 CREATE TABLE delivery_events_rest PARTITION OF delivery_events DEFAULT;

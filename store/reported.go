@@ -40,3 +40,10 @@ func (s *Store) RecordReport(ctx context.Context, events []mail.Event, gone []ma
 		return suppress(ctx, tx, gone)
 	})
 }
+
+// Complaints counts the feedback reports about mail of an account since a time.
+func (s *Store) Complaints(ctx context.Context, acct mail.AccountID, since time.Time) (n int, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM delivery_events WHERE account_id = $1 AND at >= $2 AND kind = 'complaint'`,
+		acct, since).Scan(&n)
+	return n, dbError(err)
+}
