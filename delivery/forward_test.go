@@ -238,7 +238,10 @@ func TestAliasesThatLeadToSuppressedAddresses(t *testing.T) {
 	if !h.told(out.Trace, mail.EventRefused, "friend@far.test", "not forwarded until") {
 		t.Error("the timeline does not tell")
 	}
-	// Where nobody is left, the sender is told.
+	// Where nobody is left, the sender is told, at RCPT.
+	if err := h.CheckRecipient(t.Context(), mx(), envelope("carol@out.test"), mail.Recipient{Address: addr("box@example.test")}); !mail.Is(err, mail.CodeSuppressed) {
+		t.Errorf("RCPT to nobody: %v", err)
+	}
 	if _, err := h.send(mx(), envelope("carol@out.test", "box@example.test"), hello); !mail.Is(err, mail.CodeSuppressed) {
 		t.Errorf("to nobody: %v", err)
 	}

@@ -27,6 +27,20 @@ type sent struct {
 	recipients []mail.Address // that left
 }
 
+// leaving is what the accepted event says of mail that leaves: the reverse-path
+// that next hops see, and the Message-ID, by which bounces are told from
+// forged ones.
+func (m *Incoming) leaving(as mail.Address) string {
+	text := ""
+	if as != m.e.From {
+		text = ", forwarded as <" + as.String() + ">"
+	}
+	if id := m.msg.Summary.MessageID; id != "" && len(id) <= maxMessageID {
+		text += messageIDMark + id
+	}
+	return text
+}
+
 // hasMessageID tells whether a report that names this Message-ID has seen the
 // message: queue ids can be guessed, it cannot.
 func (s *sent) hasMessageID(id string) bool {

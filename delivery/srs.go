@@ -42,20 +42,6 @@ func (m *Incoming) leavesAs(ctx context.Context) (mail.Address, error) {
 	return to, err
 }
 
-// leaving is what the accepted event says of mail that leaves: the reverse-path
-// that next hops see, and the Message-ID, by which bounces are told from
-// forged ones (returned.go).
-func (m *Incoming) leaving(as mail.Address) string {
-	text := ""
-	if as != m.e.From {
-		text = ", forwarded as <" + as.String() + ">"
-	}
-	if id := m.msg.Summary.MessageID; id != "" && len(id) <= maxMessageID {
-		text += messageIDMark + id
-	}
-	return text
-}
-
 func (d *Delivery) rewriter(ctx context.Context) (*srs.Rewriter, error) {
 	secrets, err := d.cfg.ReturnSecrets(ctx)
 	return &srs.Rewriter{Secrets: secrets, Now: d.cfg.Now}, err
