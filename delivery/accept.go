@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"postroom/internal/authres"
 	"postroom/internal/mail"
 )
 
@@ -50,12 +49,12 @@ func (m *Incoming) Commit(ctx context.Context) (mail.Delivered, error) {
 			m.noteReject(mail.RejectJunked, m.verdict.Why)
 		}
 		m.reportDelivered(ctx)
+		m.readReport(ctx)
 	}
 	return out, nil
 }
 
-// decide ends the checks with a verdict, and says what they found in a field
-// of ours (RFC 8601).
+// decide ends the checks with a verdict.
 func (m *Incoming) decide(ctx context.Context) (err error) {
 	if m.checks == nil {
 		return nil
@@ -68,7 +67,6 @@ func (m *Incoming) decide(ctx context.Context) (err error) {
 		return err
 	}
 	m.checked = "; " + found.summary()
-	m.results = authres.Format(m.d.cfg.Hostname, found.results(m.s.Peer.Addr()), m.e.UTF8)
 	return m.verdict.Refuse
 }
 
@@ -78,11 +76,15 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	ours := m.results + m.d.receivedField(m.s, m.e, m.trace, m.at, m.e.UTF8) + signature + m.added
+	ours := m.results(m.e.UTF8) + m.d.receivedField(m.s, m.e, m.trace, m.at, m.e.UTF8) + signature + m.added
 	del := &mail.Delivery{
 		Trace: m.trace, Content: m.msg, Summary: m.msg.Summary, Relay: m.route.relay, Sending: m.sending.count,
 		Events: []mail.Event{{Trace: m.trace, At: m.at, Kind: mail.EventAccepted, Account: m.s.Account,
 			Peer: m.peer(), Text: fmt.Sprintf("from <%s>, %d octets, %s%s", m.e.From, m.msg.Summary.Size, m.s.With(m.e.UTF8), m.checked)}},
+	}
+	for _, e := range m.dropped {
+		e.At = m.at
+		del.Events = append(del.Events, e)
 	}
 	if m.named {
 		del.Fingerprint = fingerprint(m.s, m.e, m.msg.Summary.Hash)
@@ -94,7 +96,10 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 		})
 	}
 	if len(m.route.relay) > 0 {
-		del.Outbound = m.outbound(signature + m.added)
+		if del.Outbound, err = m.outbound(ctx, signature+m.added); err != nil {
+			return nil, err
+		}
+		del.Events[0].Text += m.leaving(del.Outbound.From)
 	}
 	return del, nil
 }
@@ -102,9 +107,14 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 // outbound is what the queue entries share. SMTPUTF8 is asked of the next hop
 // only where header or reverse-path need it (RFC 6531 §3.6), whatever the
 // client asked for.
-func (m *Incoming) outbound(fields string) mail.Outbound {
+func (m *Incoming) outbound(ctx context.Context, fields string) (mail.Outbound, error) {
+	from, err := m.leavesAs(ctx)
+	if err != nil {
+		return mail.Outbound{}, err
+	}
 	needsUTF8 := m.e.UTF8 && (m.header8 || !m.e.From.IsASCII())
-	ours := m.results + m.d.receivedField(m.s, m.e, m.trace, m.at, needsUTF8) + fields
+	results := m.results(needsUTF8)
+	ours := results + m.d.receivedField(m.s, m.e, m.trace, m.at, needsUTF8) + fields
 	var prefix strings.Builder
 	for _, f := range m.route.forwards {
 		if needsUTF8 || f.IsASCII() {
@@ -112,12 +122,13 @@ func (m *Incoming) outbound(fields string) mail.Outbound {
 		}
 	}
 	prefix.WriteString(ours)
+	set := m.seal(ctx, prefix.String(), results)
 	return mail.Outbound{
-		From: m.e.From, Account: m.s.Account, Prefix: []byte(prefix.String()),
+		From: from, Account: m.s.Account, Prefix: []byte(set + prefix.String()),
 		Ret: m.e.Ret, EnvID: m.e.EnvID, UTF8: needsUTF8, Body8Bit: m.body8,
 		Expires: m.at.Add(m.d.cfg.QueueLifetime),
 		Held:    m.sending.held, Wait: m.sending.wait, Step: m.sending.step, Why: m.sending.why,
-	}
+	}, nil
 }
 
 // sign gives the DKIM-Signature fields of a submission, by the domain of its

@@ -54,7 +54,7 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 			return err
 		}
 	}
-	res, err := d.resolve(ctx, r.Address)
+	res, err := d.lead(ctx, e, r.Address)
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,9 @@ func (d *Delivery) CheckRecipient(ctx context.Context, s *mail.Session, e *mail.
 		if err := d.checkSubmission(ctx, s, e, r, res.Kind != mail.ResolvedNotOurs); err != nil {
 			return err
 		}
+	}
+	if err := d.checkForwards(ctx, s, e, r, res); err != nil {
+		return err
 	}
 	d.recent.put(recentKey{s.Peer, r.Address}, res, d.cfg.Now())
 	return nil

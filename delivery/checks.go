@@ -58,9 +58,10 @@ type inspection struct {
 	cancel context.CancelFunc
 	early  sync.WaitGroup
 
-	bodies canon.Bodies
-	dkim   *dkim.Verifier
-	arc    *arc.Validator
+	bodies   canon.Bodies
+	sealable bool // bodies holds what a seal of ours signs
+	dkim     *dkim.Verifier
+	arc      *arc.Validator
 
 	found evidence
 }
@@ -99,11 +100,15 @@ func (d *Delivery) inspect(ctx context.Context, s *mail.Session, e *mail.Envelop
 
 // header takes the header as received, before anything is cut from it. Octets
 // of the body follow by Write. Without its empty line (whole) a header is not
-// trusted to be what was signed.
-func (i *inspection) header(head []byte, whole bool) {
+// trusted to be what was signed. With seal, the message will leave under a seal
+// of ours.
+func (i *inspection) header(head []byte, whole, seal bool) {
 	if whole {
 		i.dkim = dkim.New(head, &i.bodies, i.now)
 		i.arc = arc.New(head, &i.bodies, i.now)
+		if i.sealable = seal; seal {
+			i.bodies.Want(canon.Relaxed, canon.NoLimit)
+		}
 	}
 	i.found.authors = readAuthors(head)
 	for _, domain := range i.found.authors.domains {

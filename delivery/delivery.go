@@ -28,9 +28,15 @@ type Store interface {
 	// SendState and SubmissionRecipient tell what limits a submission.
 	SendState(ctx context.Context, acct mail.AccountID, to []mail.Address) (mail.SendState, error)
 	SubmissionRecipient(ctx context.Context, acct mail.AccountID, to mail.Address) (most int, gone *mail.Suppression, err error)
+	// Suppressed gives those of the addresses that are suppressed.
+	Suppressed(ctx context.Context, to []mail.Address) ([]mail.Suppression, error)
 	HoldSending(ctx context.Context, acct mail.AccountID, reason string) (first bool, err error)
 	RecordEvents(ctx context.Context, events []mail.Event) error
 	ReceivingStore
+	// SentEvents and RecordReport tie what comes back to what was sent.
+	SentEvents(ctx context.Context, traces []mail.TraceID, since time.Time) ([]mail.Event, error)
+	RecordReport(ctx context.Context, events []mail.Event, gone []mail.Suppression) error
+	Complaints(ctx context.Context, acct mail.AccountID, since time.Time) (int, error)
 }
 
 // Config is what does not change while serving.
@@ -44,9 +50,12 @@ type Config struct {
 	// Checks authenticates mail from outside; nil: it is taken as it comes.
 	Checks    *Checks
 	Receiving Receiving
-	Now       func() time.Time
-	Log       *slog.Logger
-	Hook      func(point string) // crash tests: "delivery:data"; nil otherwise
+	// ReturnSecrets gives the secrets that sign return addresses (ReturnRing);
+	// nil: mail is forwarded with the reverse-path that it came with.
+	ReturnSecrets func(context.Context) ([][]byte, error)
+	Now           func() time.Time
+	Log           *slog.Logger
+	Hook          func(point string) // crash tests: "delivery:data"; nil otherwise
 }
 
 // Delivery decides about mail. It is safe for concurrent use.

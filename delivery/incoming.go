@@ -27,11 +27,11 @@ type Incoming struct {
 	trace   mail.TraceID
 	at      time.Time
 	sending sending
+	dropped []mail.Event // of recipients that it is not forwarded to
 
 	checks  *inspection // nil: none are made
 	verdict Verdict
 	junk    map[mail.AccountID]bool // whose copy goes into Junk
-	results string                  // Authentication-Results field; "" without checks
 	checked string                  // the same for the timeline
 
 	head    []byte // until judged; then as the spool got it
@@ -57,7 +57,11 @@ func (d *Delivery) Begin(ctx context.Context, s *mail.Session, e *mail.Envelope)
 	if err != nil {
 		return nil, err
 	}
-	m := &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}
+	dropped, err := d.dropSuppressed(ctx, s, e, &r)
+	if err != nil {
+		return nil, err
+	}
+	m := &Incoming{d: d, ctx: ctx, s: s, e: e, route: r, dropped: dropped, trace: mail.TraceID(d.store.NewID()), at: d.cfg.Now()}
 	switch {
 	case receives(s):
 		d.countMessage(s, e.From)
@@ -122,7 +126,7 @@ func (m *Incoming) judge() {
 		return
 	}
 	if m.checks != nil {
-		m.checks.header(m.head, m.ended)
+		m.checks.header(m.head, m.ended, m.seals())
 		m.head = authres.Remove(m.head, m.d.cfg.Hostname)
 	}
 	m.header8 = has8bit(m.head)

@@ -19,6 +19,9 @@ func (d *Delivery) Report(ctx context.Context, r *dsn.Report) (del *mail.Deliver
 	if r.To.IsNull() {
 		return nil, discard, nil
 	}
+	if r.To, err = d.origin(ctx, r.To); err != nil {
+		return nil, discard, err
+	}
 	res, err := d.store.ResolveRecipient(ctx, r.To)
 	if err != nil {
 		return nil, discard, err

@@ -7,6 +7,14 @@ import (
 	"postroom/internal/dkim/sig"
 )
 
+// results is our Authentication-Results field; "" without checks.
+func (m *Incoming) results(utf8 bool) string {
+	if m.checks == nil {
+		return ""
+	}
+	return authres.Format(m.d.cfg.Hostname, m.checks.found.results(m.s.Peer.Addr()), utf8)
+}
+
 // results are what our Authentication-Results field says (RFC 8601).
 func (f *evidence) results(peer netip.Addr) []authres.Result {
 	var out []authres.Result

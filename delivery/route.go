@@ -29,7 +29,7 @@ func (d *Delivery) routeAll(ctx context.Context, s *mail.Session, e *mail.Envelo
 		res, ok := d.recent.take(recentKey{s.Peer, rcpt.Address}, d.cfg.Now())
 		if !ok {
 			var err error
-			if res, err = d.resolve(ctx, rcpt.Address); err != nil {
+			if res, err = d.lead(ctx, e, rcpt.Address); err != nil {
 				return r, err
 			}
 		}

@@ -26,7 +26,9 @@ func (d *Delivery) heldFor(ctx context.Context, s *mail.Session, st mail.SendSta
 	}
 	if first {
 		d.log.WarnContext(ctx, "account held", "account", int64(s.Account), "login", s.Login, "peer", peerOf(s), "reason", why)
-		d.tellPostmaster(ctx, s, why)
+		d.tellPostmaster(ctx, "notice: account held", s.Account, func(trace mail.TraceID, w io.Writer) error {
+			return d.stolenNotice(w, trace, s, why)
+		})
 	}
 	return why, nil
 }
@@ -53,20 +55,18 @@ func suspicion(st mail.SendState) string {
 	return ""
 }
 
-// tellPostmaster files one message about a held account. That it cannot be
-// filed does not let the account go on: the log and the queue tell, too.
-func (d *Delivery) tellPostmaster(ctx context.Context, s *mail.Session, why string) {
+// tellPostmaster files one message about an account. That it cannot be filed
+// changes nothing else: the log tells, too.
+func (d *Delivery) tellPostmaster(ctx context.Context, what string, acct mail.AccountID, write func(mail.TraceID, io.Writer) error) {
 	to := mail.Address{Local: "postmaster", Domain: d.cfg.Hostname}
 	res, err := d.resolve(ctx, to)
 	if err == nil {
 		var r route
 		r.add(mail.Recipient{Address: to, Notify: mail.NotifyNever}, res)
-		err = d.fileOwn(ctx, r, "notice: account held", func(trace mail.TraceID, w io.Writer) error {
-			return d.stolenNotice(w, trace, s, why)
-		})
+		err = d.fileOwn(ctx, r, what, write)
 	}
 	if err != nil {
-		d.log.ErrorContext(ctx, "postmaster not told of a held account", "account", int64(s.Account), "error", err)
+		d.log.ErrorContext(ctx, "postmaster not told", "what", what, "account", int64(acct), "error", err)
 	}
 }
 
@@ -88,16 +88,21 @@ func (d *Delivery) stolenNotice(w io.Writer, trace mail.TraceID, s *mail.Session
 	if a, err := address.Parse(s.Login); err == nil {
 		who = address.Display(a)
 	}
+	return d.notice(w, trace, "An account is held: it sends as if it were stolen", fmt.Sprintf(
+		"The account %[1]s is held since now: %[2]s\r\n\r\n"+
+			"What it submits is accepted and stays in the queue. Its last submission came from %[3]s.\r\n\r\n"+
+			"Look at what waits:     postroom queue list --sender %[1]s --state held\r\n"+
+			"If it is stolen:        postroom account password %[1]s\r\n"+
+			"                        postroom queue delete --sender %[1]s --state held\r\n"+
+			"If all is well:         postroom queue release --sender %[1]s\r\n"+
+			"Then let it send again: postroom account resume %[1]s\r\n", who, why, peerOf(s)))
+}
+
+// notice writes a message to postmaster.
+func (d *Delivery) notice(w io.Writer, trace mail.TraceID, subject, text string) error {
 	_, err := fmt.Fprintf(w, "From: Mail Delivery System <MAILER-DAEMON@%[1]s>\r\nTo: postmaster@%[1]s\r\n"+
-		"Subject: An account is held: it sends as if it were stolen\r\nDate: %[2]s\r\nMessage-ID: <%[3]s@%[1]s>\r\n"+
-		"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"+
-		"The account %[4]s is held since now: %[5]s\r\n\r\n"+
-		"What it submits is accepted and stays in the queue. Its last submission came from %[6]s.\r\n\r\n"+
-		"Look at what waits:     postroom queue list --sender %[4]s --state held\r\n"+
-		"If it is stolen:        postroom account password %[4]s\r\n"+
-		"                        postroom queue delete --sender %[4]s --state held\r\n"+
-		"If all is well:         postroom queue release --sender %[4]s\r\n"+
-		"Then let it send again: postroom account resume %[4]s\r\n",
-		d.cfg.Hostname, dateTime(d.cfg.Now()), trace, who, why, peerOf(s))
+		"Subject: %[2]s\r\nDate: %[3]s\r\nMessage-ID: <%[4]s@%[1]s>\r\n"+
+		"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n%[5]s",
+		d.cfg.Hostname, subject, dateTime(d.cfg.Now()), trace, text)
 	return err
 }

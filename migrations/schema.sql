@@ -71,6 +71,14 @@ CREATE TABLE domain_keys (
     UNIQUE (domain_id, selector)
 );
 
+-- What signs the return addresses of forwarded mail (internal/srs): the newest
+-- signs, all verify; secret is sealed under the master key.
+CREATE TABLE return_secrets (
+    id         bigint PRIMARY KEY,
+    secret     bytea       NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- The MTA-STS policy that a domain publishes; without a row it has none.
 CREATE TABLE mtasts_policies (
     domain_id bigint PRIMARY KEY REFERENCES domains,
@@ -594,5 +602,7 @@ CREATE TABLE delivery_events (
 ) PARTITION BY RANGE (at);
 -- For: the timeline of one message.
 CREATE INDEX delivery_events_trace ON delivery_events (trace_id);
+-- For: how many complaints an account got lately.
+CREATE INDEX delivery_events_complaints ON delivery_events (account_id, at) WHERE kind = 'complaint';
 -- Catches what no month's partition takes; the maintenance worker makes the months.
 CREATE TABLE delivery_events_rest PARTITION OF delivery_events DEFAULT;

@@ -13,8 +13,9 @@ import (
 // and row into one under the new key, and the fingerprint becomes next. All in
 // one transaction, so that a dump never holds secrets under two keys. drop,
 // when true, instead forgets what reseal cannot open (the old key is lost):
-// smarthost passwords become none; DKIM keys, certificates, ticket keys and what
-// the ACME client keeps are deleted, to be had anew.
+// smarthost passwords become none; DKIM keys, the secrets of return addresses,
+// certificates, ticket keys and what the ACME client keeps are deleted, to be had
+// anew.
 func (s *Store) Reseal(ctx context.Context, actor mail.Actor, now, next []byte, drop bool,
 	reseal func(table, row string, sealed []byte) ([]byte, error)) (n int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
@@ -26,7 +27,7 @@ func (s *Store) Reseal(ctx context.Context, actor mail.Actor, now, next []byte, 
 		if !drop && !bytes.Equal(bound, now) {
 			return wrongKey(bound)
 		}
-		for _, table := range []sealedTable{sealedKeys, sealedSmarthosts, sealedCertificates, sealedACMEFiles, sealedTicketKeys} {
+		for _, table := range []sealedTable{sealedKeys, sealedSmarthosts, sealedCertificates, sealedACMEFiles, sealedTicketKeys, sealedReturns} {
 			k, err := table.reseal(ctx, tx, drop, reseal)
 			if err != nil {
 				return err
@@ -72,6 +73,12 @@ var (
 		read:  `SELECT path, path, sealed FROM acme_files ORDER BY path FOR UPDATE`,
 		write: `UPDATE acme_files SET sealed = $2 WHERE path = $1`,
 		drop:  `DELETE FROM acme_files WHERE path = $1`,
+	}
+	sealedReturns = sealedTable{
+		name:  "return_secrets",
+		read:  `SELECT id::text, id::text, secret FROM return_secrets ORDER BY id FOR UPDATE`,
+		write: `UPDATE return_secrets SET secret = $2 WHERE id = $1::text::bigint`,
+		drop:  `DELETE FROM return_secrets WHERE id = $1::text::bigint`,
 	}
 	sealedTicketKeys = sealedTable{
 		name:  "ticket_keys",

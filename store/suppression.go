@@ -63,12 +63,27 @@ func (s *Store) Suppressions(ctx context.Context, domain string) ([]mail.Suppres
 	if err != nil {
 		return nil, dbError(err)
 	}
-	out, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (x mail.Suppression, err error) {
-		var a string
-		err = r.Scan(&a, &x.Reason, &x.Trace, &x.CreatedAt, &x.ExpiresAt)
-		x.Address = splitAddress(a)
-		return x, err
-	})
+	out, err := pgx.CollectRows(rows, scanSuppression)
+	return out, dbError(err)
+}
+
+func scanSuppression(r pgx.CollectableRow) (x mail.Suppression, err error) {
+	var a string
+	err = r.Scan(&a, &x.Reason, &x.Trace, &x.CreatedAt, &x.ExpiresAt)
+	x.Address = splitAddress(a)
+	return x, err
+}
+
+// Suppressed gives those of the addresses that are suppressed: by key, a
+// LATERAL with OFFSET 0 leaves no other way (pinned.go).
+func (s *Store) Suppressed(ctx context.Context, to []mail.Address) ([]mail.Suppression, error) {
+	rows, err := s.pool.Query(ctx, `SELECT x.recipient, x.reason, x.trace_id, x.created_at, x.expires_at FROM unnest($1::text[]) AS r (recipient)
+		CROSS JOIN LATERAL (SELECT * FROM suppressions s WHERE s.recipient = r.recipient OFFSET 0) x
+		WHERE x.expires_at > now() ORDER BY 1`, recipientKeys(to))
+	if err != nil {
+		return nil, dbError(err)
+	}
+	out, err := pgx.CollectRows(rows, scanSuppression)
 	return out, dbError(err)
 }
 

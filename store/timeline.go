@@ -65,13 +65,15 @@ func (s *Store) Timeline(ctx context.Context, trace mail.TraceID) ([]mail.Event,
 	if err != nil {
 		return nil, dbError(err)
 	}
-	events, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (e mail.Event, err error) {
-		err = r.Scan(&e.At, &e.Trace, &e.Kind, &e.Account, &e.Recipient, &e.Peer, &e.Text)
-		return e, err
-	})
+	events, err := pgx.CollectRows(rows, scanEvent)
 	if err == nil && len(events) == 0 {
 		return nil, &mail.Error{Code: mail.CodeNotFound, Text: "nothing is known of message " + trace.String(),
 			Hint: "search by --recipient, --sender or --message-id; timelines are kept for a limited time"}
 	}
 	return events, dbError(err)
+}
+
+func scanEvent(r pgx.CollectableRow) (e mail.Event, err error) {
+	err = r.Scan(&e.At, &e.Trace, &e.Kind, &e.Account, &e.Recipient, &e.Peer, &e.Text)
+	return e, err
 }

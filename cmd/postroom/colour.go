@@ -21,7 +21,7 @@ var meaning = map[string]colour{
 	levelOK: green, "active": green, "signs": green, "delivered": green, "filed": green,
 	levelNote: cyan, "leased": cyan,
 	levelWarn: yellow, "held": yellow, "review": yellow, "disabled": yellow, "stopping": yellow, "deferred": yellow,
-	levelFail: red, "not ok": red, "deleted": red, "bounced": red, "failed": red,
+	levelFail: red, "not ok": red, "deleted": red, "bounced": red, "complaint": red, "failed": red,
 }
 
 // colourful tells whether f is a terminal whose user wants colours: NO_COLOR

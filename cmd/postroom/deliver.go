@@ -98,14 +98,18 @@ func (e *env) tempSpool() (*spool.Spool, func(), error) {
 	return sp, func() { os.RemoveAll(dir) }, err
 }
 
-// delivery decides as the server does; it signs when the master key is at hand.
+// delivery decides as the server does; it signs, and rewrites the reverse-path
+// of what is forwarded, when the master key is at hand.
 func (e *env) delivery(s *store.Store, sp *spool.Spool) (*delivery.Delivery, error) {
+	cfg := delivery.Config{Hostname: e.cfg.Hostname, MaxSize: e.cfg.MaxMessageSize, QueueLifetime: e.cfg.QueueLifetime,
+		QuotaHard: e.cfg.QuotaPolicy == "permanent", Log: e.log()}
 	var signer delivery.Signer
 	if key, err := e.masterKey(s); err == nil {
-		signer = delivery.NewKeyRing(s.SigningKeys, secret.NewRing(key, e.cfg.MasterKeyFile, e.masterKeyEnv()).Open, nil)
+		ring := secret.NewRing(key, e.cfg.MasterKeyFile, e.masterKeyEnv())
+		signer = delivery.NewKeyRing(s.SigningKeys, ring.Open, nil)
+		cfg.ReturnSecrets = delivery.NewReturnRing(s, ring, nil).Secrets
 	}
-	return delivery.New(delivery.Config{Hostname: e.cfg.Hostname, MaxSize: e.cfg.MaxMessageSize, QueueLifetime: e.cfg.QueueLifetime,
-		QuotaHard: e.cfg.QuotaPolicy == "permanent", Log: e.log()}, s, sp, signer), nil
+	return delivery.New(cfg, s, sp, signer), nil
 }
 
 // crlfReader ends every line of a Unix text with CRLF; what has them already

@@ -34,7 +34,7 @@ func (keyShowCmd) Run(e *env) error {
 
 type keyRotateCmd struct {
 	NextFile string `help:"File with the new key, when the key comes from the environment." placeholder:"FILE"`
-	Lost     bool   `help:"The old key is lost: drop what it sealed (DKIM keys, smarthost passwords)."`
+	Lost     bool   `help:"The old key is lost: drop what it sealed (DKIM keys, smarthost passwords, secrets of return addresses)."`
 	Yes      bool   `short:"y" help:"Do not ask."`
 }
 

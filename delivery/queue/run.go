@@ -276,10 +276,22 @@ func recipients(entries []mail.QueueEntry) []mail.Recipient {
 	return out
 }
 
+// envID names a submission whose sender gave no ENVID by its queue id, so that
+// what next hops report finds its message. Our own reports do not say it.
+//
+// Deviation: RFC 3461 §5.2.1 lets a relay supply none. Here we are where the
+// message enters the mail system; mail that others sent goes on without.
+func envID(q mail.QueueMessage) string {
+	if q.EnvID == "" && q.Account != 0 {
+		return q.ID.String()
+	}
+	return q.EnvID
+}
+
 func (r *run) message(m mail.LeasedMessage) *relay.Message {
 	q := m.Message
 	return &relay.Message{
-		From: q.From, Size: q.Size, Ret: q.Ret, EnvID: q.EnvID, UTF8: q.UTF8, Body8Bit: q.Body8Bit,
+		From: q.From, Size: q.Size, Ret: q.Ret, EnvID: envID(q), UTF8: q.UTF8, Body8Bit: q.Body8Bit,
 		Open:        func(ctx context.Context) (io.ReadCloser, error) { return r.w.octets(ctx, q) },
 		BeforeFinal: func(ctx context.Context) error { return r.leases.outlive(ctx, m) },
 	}

@@ -29,8 +29,8 @@ type sink struct {
 }
 
 type taken struct {
-	from, body string
-	to         []string
+	from, body, envID string
+	to                []string
 }
 
 func newSink(t *testing.T, dsn bool) *sink {
@@ -102,8 +102,8 @@ func (s *sinkSession) Logout() error {
 	return nil
 }
 
-func (s *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
-	s.t.from = from
+func (s *sinkSession) Mail(from string, o *smtp.MailOptions) error {
+	s.t.from, s.t.envID = from, o.EnvelopeID
 	return nil
 }
 

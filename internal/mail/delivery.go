@@ -97,5 +97,8 @@ const (
 	EventHeld      EventKind = "held"
 	EventReleased  EventKind = "released"
 	EventDeleted   EventKind = "deleted"
-	EventRefused   EventKind = "refused" // a submission over a limit, or to a suppressed recipient
+	EventRefused   EventKind = "refused"   // a submission over a limit, or to a suppressed recipient
+	EventBounced   EventKind = "bounced"   // a bounce came back as mail
+	EventReported  EventKind = "reported"  // mail told of a delay, a success, a receipt or an automatic reply
+	EventComplaint EventKind = "complaint" // a feedback report: somebody called it spam
 )

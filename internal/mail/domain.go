@@ -1,6 +1,9 @@
 package mail
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // DomainRecord is a mail domain served here (table domains).
 type DomainRecord struct {
@@ -31,6 +34,16 @@ type DKIMKey struct {
 
 // SecretRow names the key to internal/secret.
 func (k DKIMKey) SecretRow() string { return k.Domain + "/" + k.Selector }
+
+// ReturnSecret signs return addresses of forwarded mail (table return_secrets).
+type ReturnSecret struct {
+	ID        int64
+	Sealed    []byte // 32 random octets under the master key (table "return_secrets")
+	CreatedAt time.Time
+}
+
+// SecretRow names the secret to internal/secret.
+func (s ReturnSecret) SecretRow() string { return strconv.FormatInt(s.ID, 10) }
 
 // How a smarthost connection is protected.
 const (

@@ -1,7 +1,9 @@
 package secret
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -33,6 +35,19 @@ func (r *Ring) Open(table, row string, sealed []byte) ([]byte, error) {
 		r.keys = keys
 	}
 	return r.tryAll(table, row, sealed)
+}
+
+// Seal encrypts as Key.Seal under the key with that fingerprint: the one that
+// the database names. ErrSealed when it is not at hand.
+func (r *Ring) Seal(table, row string, plain, fingerprint []byte) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range append(slices.Clone(r.keys), Candidates(r.path, r.env)...) {
+		if bytes.Equal(k.Fingerprint(), fingerprint) {
+			return k.Seal(table, row, plain), nil
+		}
+	}
+	return nil, ErrSealed
 }
 
 func (r *Ring) tryAll(table, row string, sealed []byte) ([]byte, error) {

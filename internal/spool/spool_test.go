@@ -62,6 +62,13 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%d octets came out as %d, %v", n, len(got), err)
 			}
+			at := m.ReaderAt()
+			for _, off := range []int{n / 2, 0, max(0, n-7), mail.ChunkSize - 5, n + 3} {
+				got, err := io.ReadAll(io.NewSectionReader(at, int64(off), 10))
+				if want := want[min(off, n):min(off+10, n)]; err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%d octets, from %d on: %q, not %q: %v", n, off, got, want, err)
+				}
+			}
 			if m.Summary.Size != int64(n) || m.Summary.Hash != sha256.Sum256(want) {
 				t.Errorf("%d octets: size %d or hash is wrong", n, m.Summary.Size)
 			}

@@ -29,7 +29,8 @@ func (s *Server) openDelivery(context.Context, Options) (err error) {
 	s.delivery = delivery.New(delivery.Config{Hostname: s.cfg.Hostname, MaxSize: s.cfg.MaxMessageSize,
 		QueueLifetime: s.cfg.QueueLifetime, QuotaHard: s.cfg.QuotaPolicy == "permanent", Log: s.log,
 		Checks: s.checks(), Receiving: s.receiving(),
-		NoLimits: func(a netip.Addr) bool { return s.cfg.LiftLimits && a.Unmap().IsLoopback() }, Hook: crashpoint.Hook}, s.store, s.spool, keys)
+		ReturnSecrets: delivery.NewReturnRing(s.store, s.ring, nil).Secrets,
+		NoLimits:      func(a netip.Addr) bool { return s.cfg.LiftLimits && a.Unmap().IsLoopback() }, Hook: crashpoint.Hook}, s.store, s.spool, keys)
 	s.work.Go(func() { s.delivery.Run(s.ctx) })
 	return nil
 }
