@@ -109,9 +109,10 @@ func (w *world) eachWrong(t *testing.T) {
 func wrong(r record) string {
 	if r.Type == "TXT" {
 		return r.Name + ". IN TXT " + map[string]string{"spf": `"v=spf1 -all"`, "host-spf": `"v=spf1 -all"`, "dkim": `"v=DKIM1; p=b3RoZXI="`,
-			"dmarc": `"v=DMARC1; p=later"`, "tlsrpt": `"v=TLSRPTv1; rua=nobody"`}[r.Kind]
+			"dmarc": `"v=DMARC1; p=later"`, "tlsrpt": `"v=TLSRPTv1; rua=nobody"`,
+			"mta-sts": `"v=STSv1; id=old;"`}[r.Kind]
 	}
-	return r.Name + ". IN " + r.Type + " " + map[string]string{"MX": "10 elsewhere.test.", "A": "127.0.0.2", "PTR": "elsewhere.test.",
+	return r.Name + ". IN " + r.Type + " " + map[string]string{"MX": "10 elsewhere.test.", "A": "127.0.0.2", "PTR": "elsewhere.test.", "CNAME": "elsewhere.test.",
 		"SRV": "0 0 1 elsewhere.test.", "TLSA": "3 1 1 " + strings.Repeat("00", 32)}[r.Type]
 }
 

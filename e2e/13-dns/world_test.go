@@ -52,11 +52,14 @@ func newWorld(t *testing.T) *world {
 	w.Instance = testbed.Company(t, testbed.Options{Hostname: host, DNS: w.dns.Addr(), Relay: port,
 		Settings: "lift_limits = true\npublic_addresses = [\"127.0.0.1\"]\ncheck_dnsbls = [\"bl.test\"]\ncheck_probe = \"far.test\""},
 		domain, "alice")
+	if _, err := w.CLI("", "domain", "mta-sts", domain, "--mode", "testing"); err != nil {
+		t.Fatal(err)
+	}
 	out, err := w.CLI("", "dns", domain, "--json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(out), &w.records); err != nil || len(w.records) < 14 {
+	if err := json.Unmarshal([]byte(out), &w.records); err != nil || len(w.records) < 19 {
 		t.Fatalf("%d records, %v", len(w.records), err)
 	}
 	w.publish(w.records, others...)
