@@ -89,12 +89,7 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 	if m.named {
 		del.Fingerprint = fingerprint(m.s, m.e, m.msg.Summary.Hash)
 	}
-	for _, l := range m.route.locals {
-		del.Locals = append(del.Locals, mail.LocalDelivery{
-			Account: l.account, Received: m.at, Recipient: l.rcpt.Address, Junk: m.junk[l.account], Why: m.verdict.Why,
-			Prefix: []byte(returnPath(m.e.From) + m.d.deliveredTo(l.address) + ours),
-		})
-	}
+	del.Locals = m.locals(ours)
 	if len(m.route.relay) > 0 {
 		if del.Outbound, err = m.outbound(ctx, signature+m.added); err != nil {
 			return nil, err
@@ -102,6 +97,21 @@ func (m *Incoming) delivery(ctx context.Context) (*mail.Delivery, error) {
 		del.Events[0].Text += m.leaving(del.Outbound.From)
 	}
 	return del, nil
+}
+
+// locals are the copies filed here. What a held account sends is doubted by its
+// own house, too.
+func (m *Incoming) locals(ours string) []mail.LocalDelivery {
+	why := m.verdict.Why
+	if m.sending.held {
+		why = m.sending.why
+	}
+	out := make([]mail.LocalDelivery, len(m.route.locals))
+	for i, l := range m.route.locals {
+		out[i] = mail.LocalDelivery{Account: l.account, Received: m.at, Recipient: l.rcpt.Address, Why: why,
+			Junk: m.junk[l.account] || m.sending.held, Prefix: []byte(returnPath(m.e.From) + m.d.deliveredTo(l.address) + ours)}
+	}
+	return out
 }
 
 // outbound is what the queue entries share. SMTPUTF8 is asked of the next hop

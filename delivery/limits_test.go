@@ -202,6 +202,11 @@ func TestStolenAccountIsHeld(t *testing.T) {
 	if got := h.held(); got != 13 {
 		t.Errorf("%d entries held, want all that wait", got)
 	}
+	bobs := `SELECT count(*) FROM mailbox_messages x JOIN mailboxes m ON m.account_id = x.account_id AND m.id = x.mailbox_id
+		WHERE x.account_id = $1 AND m.name = $2`
+	if n := h.count(bobs, h.bob, "Junk"); n != 3 {
+		t.Errorf("bob has %d in Junk, want those of the held account", n)
+	}
 	notices := h.filed(h.alice) // the oldest account gets postmaster's mail
 	if len(notices) != 1 || !strings.Contains(notices[0].octets, "The account alice@example.test is held since now: held: 12 new recipients within an hour, on an average day 2;") ||
 		!strings.HasPrefix(notices[0].prefix, "Return-Path: <>\r\n") {
@@ -210,8 +215,8 @@ func TestStolenAccountIsHeld(t *testing.T) {
 	if err := h.store.ResumeSending(t.Context(), "test", h.alice); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.write("after@out.test"); err != nil || h.held() != 13 {
-		t.Errorf("resumed: %v, %d held", err, h.held())
+	if err := h.write("after@out.test", "bob@example.test"); err != nil || h.held() != 13 || h.count(bobs, h.bob, "INBOX") != 1 {
+		t.Errorf("resumed: %v, %d held, %d in INBOX", err, h.held(), h.count(bobs, h.bob, "INBOX"))
 	}
 }
 

@@ -56,7 +56,7 @@ func TestEvents(t *testing.T) {
 	}
 	smtp.Reject(maillog.Session(mx), "RCPT", 550, "5.1.1", "no such user")
 	smtp.Reject(maillog.Session(mx), "EXPN <alice@example.test>", 502, "x", "no")
-	imap.Login(maillog.Peer(mx.Peer), "PLAIN")
+	imap.Login(maillog.Peer(mx.Peer), "PLAIN", false)
 	imap.LoginFailed(maillog.Peer(mx.Peer), "MADE-UP-BY-A-CLIENT", "alice@example.test", mail.CodeBadCredentials)
 	log.Info("deferred", "proto", "queue", "to", "<x@example.net>")
 	log.Info("delivered", "proto", "queue")
