@@ -47,7 +47,7 @@ func acceptRate(ctx context.Context, r *rig, load *signedLoad, o options) (float
 	ctx, cancel := context.WithTimeout(ctx, o.seconds)
 	defer cancel()
 	began := time.Now()
-	n, err := pump(ctx, o.clients, dialer(r.smtp, "", ""), func() (letter, bool) { return load.letter(r.accounts), true })
+	n, err := pump(ctx, o.clients, to(r.smtp, nil), func(int) (letter, bool) { return load.letter(r.accounts), true })
 	return float64(n) / time.Since(began).Seconds(), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 // postfix is Debian's Postfix with a configuration, queue and port of this
 // run's own. It needs root.
-type postfix struct{ conf, smtp string }
+type postfix struct{ conf, queue, smtp string }
 
 // openDir makes a directory that the users of Postfix and Dovecot can read.
 func openDir() (string, error) {
@@ -33,7 +34,7 @@ func startPostfix(ctx context.Context, dir, lines string) (*postfix, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &postfix{conf: filepath.Join(dir, "postfix"), smtp: smtp}
+	p := &postfix{conf: filepath.Join(dir, "postfix"), queue: filepath.Join(dir, "queue"), smtp: smtp}
 	if err := p.configure(ctx, dir, lines); err != nil {
 		return nil, err
 	}
@@ -54,8 +55,8 @@ func startPostfix(ctx context.Context, dir, lines string) (*postfix, error) {
 }
 
 func (p *postfix) configure(ctx context.Context, dir, lines string) error {
-	queue, data := filepath.Join(dir, "queue"), filepath.Join(dir, "postfix-data")
-	for _, d := range []string{p.conf, queue, data} {
+	data := filepath.Join(dir, "postfix-data")
+	for _, d := range []string{p.conf, p.queue, data} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			return err
 		}
@@ -74,11 +75,20 @@ myhostname = peer.bench.example
 mydestination =
 smtpd_client_connection_count_limit = 0
 alias_maps =
-`, queue, data, dir) + lines
+`, p.queue, data, dir) + lines
 	if err := os.WriteFile(filepath.Join(p.conf, "main.cf"), []byte(main), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(p.conf, "master.cf"), []byte(masterCf(port(p.smtp))), 0o644)
+}
+
+// pid is the process id of Postfix's master.
+func (p *postfix) pid() (int, error) {
+	b, err := os.ReadFile(filepath.Join(p.queue, "pid", "master.pid"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
 }
 
 func (p *postfix) stop() {

@@ -17,17 +17,20 @@ type letter struct {
 // perConnection is below what servers take on one connection.
 const perConnection = 500
 
-// pump keeps n SMTP connections busy until ctx ends or next gives no more, and
-// counts the messages that were accepted. Whatever is not accepted is an error.
-func pump(ctx context.Context, n int, dial func() (*client.SMTP, error), next func() (letter, bool)) (int64, error) {
+// dialer opens the i-th connection, greeted and ready for mail.
+type dialer func(i int) (*client.SMTP, error)
+
+// pump keeps n SMTP connections busy until ctx ends or next gives the i-th of
+// them no more, and counts the messages that were accepted. Whatever is not accepted is an error.
+func pump(ctx context.Context, n int, dial dialer, next func(i int) (letter, bool)) (int64, error) {
 	var accepted atomic.Int64
 	var firstErr atomic.Value
 	var wg sync.WaitGroup
-	for range n {
+	for i := range n {
 		wg.Go(func() {
 			for more := true; more; {
 				var err error
-				if more, err = pumpOne(ctx, dial, next, &accepted); err != nil {
+				if more, err = pumpOne(ctx, i, dial, next, &accepted); err != nil {
 					firstErr.CompareAndSwap(nil, err)
 					return
 				}
@@ -41,14 +44,14 @@ func pump(ctx context.Context, n int, dial func() (*client.SMTP, error), next fu
 
 // pumpOne is the life of one connection; more tells that it ended because it
 // had carried enough.
-func pumpOne(ctx context.Context, dial func() (*client.SMTP, error), next func() (letter, bool), accepted *atomic.Int64) (more bool, err error) {
-	c, err := dial()
+func pumpOne(ctx context.Context, i int, dial dialer, next func(i int) (letter, bool), accepted *atomic.Int64) (more bool, err error) {
+	c, err := dial(i)
 	if err != nil {
 		return false, err
 	}
 	defer c.Close()
 	for range perConnection {
-		l, ok := next()
+		l, ok := next(i)
 		if !ok || ctx.Err() != nil {
 			return false, nil
 		}
@@ -64,17 +67,17 @@ func pumpOne(ctx context.Context, dial func() (*client.SMTP, error), next func()
 	return true, nil
 }
 
-// dialer opens connections to addr that have said EHLO, and logged in where a
-// user is given.
-func dialer(addr, user, password string) func() (*client.SMTP, error) {
-	return func() (*client.SMTP, error) {
+// to makes a dialer for addr; the i-th connection logs in as the i-th of users,
+// where there are any.
+func to(addr string, users []string) dialer {
+	return func(i int) (*client.SMTP, error) {
 		c, _, err := client.DialSMTP(addr, nil)
 		if err != nil {
 			return nil, err
 		}
 		r, err := c.Cmd("EHLO load.outside.example")
-		if err == nil && user != "" {
-			r, err = c.Auth(user, password)
+		if err == nil && len(users) > 0 {
+			r, err = c.Auth(users[i%len(users)], password)
 		}
 		if err == nil {
 			err = r.Err()

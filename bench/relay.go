@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"time"
 
-	"postroom/e2e/client"
 	"postroom/e2e/testbed"
 	"postroom/internal/dns/dnstest"
 )
@@ -19,12 +17,12 @@ const outsideDomains = 40
 // signing on, a way found by MX for each destination) and to Postfix (from its
 // own network, no signing, one way for all: its fastest), in turn.
 func benchRelay(ctx context.Context, _ *rig, o options) ([]figure, error) {
-	to, err := newSink()
+	outside, err := newSink()
 	if err != nil {
 		return nil, err
 	}
-	defer to.close()
-	ours, stop, err := relayingPostroom(ctx, o, to)
+	defer outside.close()
+	ours, stop, err := relayingPostroom(ctx, o, outside)
 	if err != nil {
 		return nil, err
 	}
@@ -34,17 +32,24 @@ func benchRelay(ctx context.Context, _ *rig, o options) ([]figure, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	theirs, err := startPostfix(ctx, dir, fmt.Sprintf("mynetworks = 127.0.0.0/8\nrelayhost = [127.0.0.1]:%s\n", port(to.addr())))
+	theirs, err := startPostfix(ctx, dir, fmt.Sprintf("mynetworks = 127.0.0.0/8\nrelayhost = [127.0.0.1]:%s\n", port(outside.addr())))
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.stop()
-	return relayRounds(ctx, o, to, relayTest{"postroom", dialer(ours.instance.Ports.Submission, ours.accounts[0], password), ours.accounts[0]},
-		relayTest{"Postfix", dialer(theirs.smtp, "", ""), ours.accounts[0]}, relayTest{"nobody between", dialer(to.addr(), "", ""), ours.accounts[0]})
+	master, err := theirs.pid()
+	if err != nil {
+		return nil, err
+	}
+	way := func(name string, d dialer, pid int) *relayTest {
+		return &relayTest{name: name, dial: d, from: ours.accounts, sink: outside, pid: pid}
+	}
+	return relayRounds(ctx, o, way("postroom", to(ours.instance.Ports.Submission, ours.accounts), ours.pid),
+		way("Postfix", to(theirs.smtp, nil), master), way("nobody between", to(outside.addr(), nil), os.Getpid()))
 }
 
 // relayingPostroom logs what a server logs by default, as Postfix does.
-func relayingPostroom(ctx context.Context, o options, to *sink) (r *rig, stop func(), err error) {
+func relayingPostroom(ctx context.Context, o options, outside *sink) (r *rig, stop func(), err error) {
 	dns, err := dnstest.Start("127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
@@ -53,7 +58,7 @@ func relayingPostroom(ctx context.Context, o options, to *sink) (r *rig, stop fu
 	for i := range outsideDomains {
 		dns.Add(fmt.Sprintf("d%02d.far.example. 300 IN MX 10 mx.far.example.", i))
 	}
-	r, err = startRig(ctx, o, "relay_port = "+port(to.addr())+"\n", dns.Addr())
+	r, err = startRig(ctx, o, "relay_port = "+port(outside.addr())+"\n", dns.Addr())
 	if err != nil {
 		dns.Close()
 		return nil, nil, err
@@ -64,65 +69,84 @@ func relayingPostroom(ctx context.Context, o options, to *sink) (r *rig, stop fu
 // relayTest is a way for mail to the sink.
 type relayTest struct {
 	name string
-	dial func() (*client.SMTP, error)
-	from string
+	dial dialer
+	from []string // by connection
+	sink *sink
+	pid  int // of what is between
+
+	rates, cpu []float64 // messages per second; milliseconds per message
 }
 
-func relayRounds(ctx context.Context, o options, to *sink, ours, theirs, none relayTest) ([]figure, error) {
-	var a, b, ratio []float64
+func relayRounds(ctx context.Context, o options, ours, theirs, none *relayTest) ([]figure, error) {
+	var ratio []float64
 	for range o.rounds {
-		x, err := ours.rate(ctx, o, to)
-		if err != nil {
-			return nil, err
+		for _, t := range []*relayTest{ours, theirs} {
+			if err := t.round(ctx, o); err != nil {
+				return nil, fmt.Errorf("%s: %w", t.name, err)
+			}
 		}
-		y, err := theirs.rate(ctx, o, to)
-		if err != nil {
-			return nil, err
-		}
-		a, b, ratio = append(a, x), append(b, y), append(ratio, x/y)
+		ratio = append(ratio, ours.rates[len(ratio)]/theirs.rates[len(ratio)])
 	}
-	z, err := none.rate(ctx, o, to)
-	if err != nil {
+	if err := none.round(ctx, o); err != nil {
 		return nil, err
 	}
 	return []figure{
-		summarise("relayed by postroom, signed", "messages/s", "", a),
-		summarise("relayed by Postfix", "messages/s", "", b),
+		summarise("relayed by postroom, signed", "messages/s", "", ours.rates),
+		summarise("relayed by Postfix", "messages/s", "", theirs.rates),
 		summarise("relay: postroom / Postfix", "ratio", ">= 2", ratio),
-		summarise("the sink with nobody between", "messages/s", "", []float64{z}),
+		summarise("CPU of postroom and its PostgreSQL", "ms/message", "", ours.cpu),
+		summarise("CPU of Postfix", "ms/message", "", theirs.cpu),
+		summarise("the sink with nobody between", "messages/s", "", none.rates),
+		summarise("CPU of load and sink", "ms/message", "", none.cpu),
 	}, nil
 }
 
-// rate submits for a while and gives messages per second: those that arrived,
+// round submits for a while and notes messages per second: those that arrived,
 // over the time until the last of them did.
-func (t relayTest) rate(ctx context.Context, o options, to *sink) (float64, error) {
-	to.forget()
+func (t *relayTest) round(ctx context.Context, o options) error {
+	t.sink.forget()
 	sendCtx, cancel := context.WithTimeout(ctx, o.seconds)
 	defer cancel()
-	var n atomic.Int64
-	began := time.Now()
-	accepted, err := pump(sendCtx, o.senders, t.dial, func() (letter, bool) {
-		i := n.Add(1)
-		rcpt := fmt.Sprintf("someone%d@d%02d.far.example", i, i%outsideDomains)
-		return letter{t.from, rcpt, compose(seeds.Add(1), t.from, rcpt)}, true
-	})
+	before, err := cpuTime(t.pid)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", t.name, err)
+		return err
 	}
-	err = testbed.Until(ctx, 2*time.Minute, func() error {
-		if got, _, _ := to.state(); int64(got) < accepted {
-			return fmt.Errorf("%s: %d of %d messages arrived", t.name, got, accepted)
+	began := time.Now()
+	accepted, err := pump(sendCtx, o.senders, t.dial, t.letter)
+	if err != nil {
+		return err
+	}
+	last, err := t.arrival(ctx, accepted)
+	if err != nil {
+		return err
+	}
+	after, err := cpuTime(t.pid)
+	t.rates = append(t.rates, float64(accepted)/last.Sub(began).Seconds())
+	t.cpu = append(t.cpu, (after-before).Seconds()*1000/float64(accepted))
+	return err
+}
+
+func (t *relayTest) letter(conn int) (letter, bool) {
+	n := seeds.Add(1)
+	from, rcpt := t.from[conn%len(t.from)], fmt.Sprintf("someone%d@d%02d.far.example", n, n%outsideDomains)
+	return letter{from, rcpt, compose(n, from, rcpt)}, true
+}
+
+// arrival waits until n messages have come to the sink, each once, and gives
+// when the last did.
+func (t *relayTest) arrival(ctx context.Context, n int64) (time.Time, error) {
+	err := testbed.Until(ctx, 2*time.Minute, func() error {
+		if got, _, _ := t.sink.state(); int64(got) < n {
+			return fmt.Errorf("%d of %d messages arrived", got, n)
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return time.Time{}, err
 	}
-	got, again, last := to.state()
-	if again > 0 || int64(got) > accepted {
-		return 0, fmt.Errorf("%s: %d accepted, %d arrived, %d of them again", t.name, accepted, got, again)
+	got, again, last := t.sink.state()
+	if again > 0 || int64(got) > n {
+		return time.Time{}, fmt.Errorf("%d messages accepted, %d arrived, %d came again", n, got, again)
 	}
-	fmt.Fprintf(os.Stderr, "bench: %s: %d messages, submitted in %.1f s, the last arrived after %.1f s\n",
-		t.name, got, o.seconds.Seconds(), last.Sub(began).Seconds())
-	return float64(got) / last.Sub(began).Seconds(), nil
+	return last, nil
 }
