@@ -17,6 +17,7 @@ type Worker struct {
 	freed     chan struct{} // a run ended
 	port      portWatch
 	pool      *pool
+	settler   settler
 	providers providers
 	// unsettled counts the outcomes that could not be written yet: while there
 	// are any, nothing new is leased.
@@ -41,7 +42,7 @@ func New(cfg Config) *Worker {
 	if cfg.Rate > 0 {
 		interval = time.Minute / time.Duration(cfg.Rate)
 	}
-	return &Worker{cfg: cfg, providers: providers{interval: interval}, slots: make(chan struct{}, cfg.Connections), freed: make(chan struct{}, 1),
+	return &Worker{cfg: cfg, settler: settler{store: cfg.Store}, providers: providers{interval: interval}, slots: make(chan struct{}, cfg.Connections), freed: make(chan struct{}, 1),
 		port: portWatch{suspect: map[string]time.Time{}, stale: true}, dests: map[string]*dest{},
 		pool: &pool{keepFor: cfg.KeepIdle, max: cfg.Connections, idle: map[string][]*idle{}}}
 }
