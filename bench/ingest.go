@@ -44,10 +44,7 @@ func benchIngest(ctx context.Context, without *rig, o options) ([]figure, error)
 
 // acceptRate gives the messages per second that got their 250.
 func acceptRate(ctx context.Context, r *rig, load *signedLoad, o options) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.seconds)
-	defer cancel()
-	began := time.Now()
-	n, err := pump(ctx, o.clients, to(r.smtp, nil), func(int) (letter, bool) { return load.letter(r.accounts), true })
+	n, began, err := pump(ctx, o.seconds, o.clients, to(r.smtp, nil), func(int) (letter, bool) { return load.letter(r.accounts), true })
 	return float64(n) / time.Since(began).Seconds(), err
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"postroom/e2e/client"
 )
@@ -20,36 +22,48 @@ const perConnection = 500
 // dialer opens the i-th connection, greeted and ready for mail.
 type dialer func(i int) (*client.SMTP, error)
 
-// pump keeps n SMTP connections busy until ctx ends or next gives the i-th of
-// them no more, and counts the messages that were accepted. Whatever is not accepted is an error.
-func pump(ctx context.Context, n int, dial dialer, next func(i int) (letter, bool)) (int64, error) {
-	var accepted atomic.Int64
-	var firstErr atomic.Value
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			for more := true; more; {
-				var err error
-				if more, err = pumpOne(ctx, i, dial, next, &accepted); err != nil {
-					firstErr.CompareAndSwap(nil, err)
-					return
-				}
-			}
+// pump keeps n SMTP connections busy until d is over or next gives the i-th of
+// them no more, and counts the messages that were accepted since began, when
+// all were open. Whatever is not accepted is an error.
+func pump(ctx context.Context, d time.Duration, n int, dial dialer, next func(i int) (letter, bool)) (accepted int64, began time.Time, err error) {
+	conns := make([]*client.SMTP, n)
+	var dials errgroup.Group
+	for i := range conns {
+		dials.Go(func() (err error) {
+			conns[i], err = dial(i)
+			return err
 		})
 	}
-	wg.Wait()
-	err, _ := firstErr.Load().(error)
-	return accepted.Load(), err
+	if err := dials.Wait(); err != nil {
+		return 0, time.Time{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	began = time.Now()
+	var count atomic.Int64
+	var work errgroup.Group
+	for i, c := range conns {
+		work.Go(func() (err error) {
+			for more := true; more && err == nil; {
+				if c == nil {
+					if c, err = dial(i); err != nil {
+						return err
+					}
+				}
+				more, err = pumpOne(ctx, i, c, next, &count)
+				c.Close()
+				c = nil
+			}
+			return err
+		})
+	}
+	err = work.Wait()
+	return count.Load(), began, err
 }
 
-// pumpOne is the life of one connection; more tells that it ended because it
+// pumpOne is the work of one connection; more tells that it ended because it
 // had carried enough.
-func pumpOne(ctx context.Context, i int, dial dialer, next func(i int) (letter, bool), accepted *atomic.Int64) (more bool, err error) {
-	c, err := dial(i)
-	if err != nil {
-		return false, err
-	}
-	defer c.Close()
+func pumpOne(ctx context.Context, i int, c *client.SMTP, next func(i int) (letter, bool), accepted *atomic.Int64) (more bool, err error) {
 	for range perConnection {
 		l, ok := next(i)
 		if !ok || ctx.Err() != nil {

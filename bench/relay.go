@@ -105,14 +105,11 @@ func relayRounds(ctx context.Context, o options, ours, theirs, none *relayTest) 
 // over the time until the last of them did.
 func (t *relayTest) round(ctx context.Context, o options) error {
 	t.sink.forget()
-	sendCtx, cancel := context.WithTimeout(ctx, o.seconds)
-	defer cancel()
 	before, err := cpuTime(t.pid)
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	accepted, err := pump(sendCtx, o.senders, t.dial, t.letter)
+	accepted, began, err := pump(ctx, o.seconds, o.senders, t.dial, t.letter)
 	if err != nil {
 		return err
 	}

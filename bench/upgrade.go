@@ -98,7 +98,7 @@ func (u *upgraded) fill(ctx context.Context, o options) (err error) {
 		return err
 	}
 	var n atomic.Int64
-	_, err = pump(ctx, o.clients, to(u.inst.Ports.SMTP, nil), func(int) (letter, bool) {
+	_, _, err = pump(ctx, time.Hour, o.clients, to(u.inst.Ports.SMTP, nil), func(int) (letter, bool) {
 		i := int(n.Add(1))
 		rcpt := u.accounts[i%len(u.accounts)]
 		return letter{"load@outside.example", rcpt, compose(seeds.Add(1), "load@outside.example", rcpt)}, i <= o.stored
