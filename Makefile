@@ -57,7 +57,7 @@ interop: clients build ## 10,000 messages to 30 MB (MAIL=folder: more) and the r
 fuzz: postgres ## every fuzz target for TIME each (TIME=1m)
 	@go run ./internal/pgembed/withpg scripts/fuzz.sh $(TIME)
 
-bench: postgres build ## deliveries, notification and memory, as ratios to this PostgreSQL
+bench: postgres build ## deliveries, notification, memory, checks of incoming mail, as ratios of one run
 	@go run ./bench
 
 bench-peers: peers build ## the same load against Debian's Postfix with Dovecot

@@ -21,6 +21,11 @@ const marker = "X-Bench: "
 // message gives a message of about 4 KiB, unlike any other: all of it but a
 // short header is random. The hash covers all octets from the marker on.
 func message(seed uint64, to string) ([]byte, [32]byte) {
+	m := compose(seed, "load@outside.example", to)
+	return m, sha256.Sum256(m)
+}
+
+func compose(seed uint64, from, to string) []byte {
 	r := rand.New(rand.NewPCG(seed, uint64(time.Now().UnixNano())))
 	raw := make([]byte, 2850)
 	for i := 0; i+8 <= len(raw); i += 8 {
@@ -29,15 +34,14 @@ func message(seed uint64, to string) ([]byte, [32]byte) {
 	text := base64.StdEncoding.EncodeToString(raw)
 	var b strings.Builder
 	b.Grow(4300)
-	fmt.Fprintf(&b, "%s%d\r\nFrom: load <load@outside.example>\r\nTo: <%s>\r\nSubject: bench %d\r\n", marker, seed, to, seed)
+	fmt.Fprintf(&b, "%s%d\r\nFrom: load <%s>\r\nTo: <%s>\r\nSubject: bench %d\r\n", marker, seed, from, to, seed)
 	fmt.Fprintf(&b, "Date: Thu, 1 Jan 2026 00:00:00 +0000\r\nMessage-ID: <%d.%d@outside.example>\r\n\r\n", seed, r.Uint64())
 	for len(text) > 0 {
 		n := min(76, len(text))
 		b.WriteString(text[:n] + "\r\n")
 		text = text[n:]
 	}
-	m := []byte(b.String())
-	return m, sha256.Sum256(m)
+	return []byte(b.String())
 }
 
 // ledger knows the hash of every message that got its 250 and is not yet seen.

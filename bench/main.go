@@ -25,6 +25,9 @@ type options struct {
 	json      bool
 	only      string
 	peers     bool
+	senders   int
+	old       string
+	stored    int
 }
 
 func main() {
@@ -37,8 +40,11 @@ func main() {
 	flag.IntVar(&o.idle, "idle", 1000, "selected idle IMAP connections")
 	flag.DurationVar(&o.snapshot, "snapshot", 10*time.Minute, "how long a snapshot stays open in the snapshot case")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency or idle; empty: all")
+	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest or upgrade, with -peers: peers or relay; empty: all")
 	flag.BoolVar(&o.peers, "peers", false, "measure against Postfix with Dovecot instead (needs root)")
+	flag.IntVar(&o.senders, "senders", 16, "connections that submit in the relay case")
+	flag.StringVar(&o.old, "old", "", "an older postroom binary: the upgrade case fills a store with it")
+	flag.IntVar(&o.stored, "stored", 100_000, "messages of that store")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -64,15 +70,19 @@ type benchCase struct {
 
 // run starts a cluster and an instance and measures each case.
 func run(ctx context.Context, o options) (*report, error) {
-	r, err := startRig(ctx, o)
+	r, err := startRig(ctx, o, quiet+withoutAsks, "")
 	if err != nil {
 		return nil, err
 	}
 	defer r.stop()
 	rep := &report{Started: time.Now().UTC(), Settings: r.settings}
-	cases := []benchCase{{"deliver", benchDeliver}, {"snapshot", benchSnapshot}, {"latency", benchLatency}, {"idle", benchIdle}}
+	cases := []benchCase{{"deliver", benchDeliver}, {"snapshot", benchSnapshot}, {"latency", benchLatency}, {"idle", benchIdle},
+		{"ingest", benchIngest}}
+	if o.old != "" {
+		cases = append(cases, benchCase{"upgrade", benchUpgrade})
+	}
 	if o.peers {
-		cases = []benchCase{{"peers", benchPeers}}
+		cases = []benchCase{{"peers", benchPeers}, {"relay", benchRelay}}
 	}
 	for _, c := range cases {
 		if o.only != "" && o.only != c.name {

@@ -7,26 +7,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"time"
-
-	"postroom/e2e/client"
 	"postroom/e2e/testbed"
 )
 
 // peers is Debian's Postfix, delivering by LMTP to Debian's Dovecot, each with
 // a configuration and folders of this run's own.
 type peers struct {
-	dir                  string
-	smtp, lmtp, imap     string
-	dovecot              *exec.Cmd
-	postfixConf, mailDir string
+	dir        string
+	lmtp, imap string
+	postfix    *postfix
+	dovecot    *exec.Cmd
+	mailDir    string
 }
 
 // startPeers starts both on free loopback ports; it needs root, as they do.
 func startPeers(ctx context.Context, dir string) (*peers, error) {
-	p := &peers{dir: dir, postfixConf: filepath.Join(dir, "postfix"), mailDir: filepath.Join(dir, "mail")}
-	for _, addr := range []*string{&p.smtp, &p.lmtp, &p.imap} {
+	p := &peers{dir: dir, mailDir: filepath.Join(dir, "mail")}
+	for _, addr := range []*string{&p.lmtp, &p.imap} {
 		a, err := testbed.FreePort("127.0.0.1")
 		if err != nil {
 			return nil, err
@@ -36,17 +33,13 @@ func startPeers(ctx context.Context, dir string) (*peers, error) {
 	if err := p.startDovecot(); err != nil {
 		return nil, err
 	}
-	if err := p.startPostfix(ctx); err != nil {
-		p.stop()
-		return nil, err
-	}
-	err := testbed.Until(ctx, 30*time.Second, func() error {
-		c, _, err := client.DialSMTP(p.smtp, nil)
-		if err == nil {
-			c.Close()
-		}
-		return err
-	})
+	var err error
+	p.postfix, err = startPostfix(ctx, dir, fmt.Sprintf(`mynetworks =
+virtual_mailbox_domains = bench.test
+virtual_mailbox_maps = static:any
+virtual_transport = lmtp:inet:127.0.0.1:%s
+lmtp_destination_concurrency_limit = 50
+`, port(p.lmtp)))
 	if err != nil {
 		p.stop()
 	}
@@ -114,66 +107,10 @@ userdb {
 	return p.dovecot.Start()
 }
 
-func (p *peers) startPostfix(ctx context.Context) error {
-	queue, data := filepath.Join(p.dir, "queue"), filepath.Join(p.dir, "postfix-data")
-	for _, d := range []string{p.postfixConf, queue, data} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return err
-		}
-	}
-	if out, err := exec.CommandContext(ctx, "chown", "postfix", data).CombinedOutput(); err != nil {
-		return fmt.Errorf("chown: %w: %s", err, out)
-	}
-	main := fmt.Sprintf(`compatibility_level = 3.6
-queue_directory = %[1]s
-data_directory = %[2]s
-maillog_file = %[3]s/postfix.log
-maillog_file_prefixes = %[3]s
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = peer.bench.example
-mydestination =
-mynetworks =
-virtual_mailbox_domains = bench.test
-virtual_mailbox_maps = static:any
-virtual_transport = lmtp:inet:127.0.0.1:%[4]s
-smtpd_client_connection_count_limit = 0
-lmtp_destination_concurrency_limit = 50
-alias_maps =
-`, queue, data, p.dir, port(p.lmtp))
-	if err := os.WriteFile(filepath.Join(p.postfixConf, "main.cf"), []byte(main), 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(p.postfixConf, "master.cf"), []byte(masterCf(port(p.smtp))), 0o644); err != nil {
-		return err
-	}
-	if out, err := exec.CommandContext(ctx, "postfix", "-c", p.postfixConf, "start").CombinedOutput(); err != nil {
-		return fmt.Errorf("postfix: %w: %s", err, out)
-	}
-	return nil
-}
-
-// masterCf lists Postfix's services, none in a chroot.
-func masterCf(smtpPort string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "127.0.0.1:%s inet n - n - 200 smtpd\n", smtpPort)
-	for _, s := range []string{
-		"pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr",
-		"tlsmgr unix - - n 1000? 1 tlsmgr", "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
-		"defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce", "verify unix - - n - 1 verify",
-		"flush unix n - n 1000? 0 flush", "proxymap unix - - n - - proxymap", "smtp unix - - n - - smtp",
-		"relay unix - - n - - smtp", "showq unix n - n - - showq", "error unix - - n - - error",
-		"retry unix - - n - - error", "discard unix - - n - - discard", "local unix - n n - - local",
-		"virtual unix - n n - - virtual", "lmtp unix - - n - 50 lmtp", "anvil unix - - n - 1 anvil",
-		"scache unix - - n - 1 scache", "postlog unix-dgram n - n - 1 postlogd",
-	} {
-		b.WriteString(s + "\n")
-	}
-	return b.String()
-}
-
 func (p *peers) stop() {
-	_ = exec.Command("postfix", "-c", p.postfixConf, "stop").Run()
+	if p.postfix != nil {
+		p.postfix.stop()
+	}
 	if p.dovecot != nil && p.dovecot.Process != nil {
 		_ = p.dovecot.Process.Signal(os.Interrupt)
 		_ = p.dovecot.Wait()
@@ -183,20 +120,17 @@ func (p *peers) stop() {
 // benchPeers measures the same load against Postfix with Dovecot, in turn with
 // postroom's own.
 func benchPeers(ctx context.Context, r *rig, o options) ([]figure, error) {
-	dir, err := os.MkdirTemp("", "postroom-peers-")
+	dir, err := openDir()
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return nil, err
-	}
 	p, err := startPeers(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	other := &rig{smtp: p.smtp, imap: p.imap, accounts: r.accounts, pid: p.dovecot.Process.Pid}
+	other := &rig{smtp: p.postfix.smtp, imap: p.imap, accounts: r.accounts, pid: p.dovecot.Process.Pid}
 	var ours, theirs, ratio []float64
 	for range o.rounds {
 		a, err := deliverRate(ctx, r, r.accounts, o.clients, o.seconds)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,22 +31,26 @@ type rig struct {
 	settings map[string]string
 }
 
+// Settings of the instances. Without the checks of incoming mail, figures
+// compare with those of a time when there were none.
+const (
+	quiet       = "log_level = \"warn\"\n"
+	local       = "auth_without_tls = true\nlift_limits = true\n"
+	withoutAsks = "checks = \"off\"\n"
+)
+
 // startRig starts postroom as `serve` does for anybody, with a private
-// PostgreSQL, and adds the accounts.
-func startRig(ctx context.Context, o options) (*rig, error) {
-	dir, err := os.MkdirTemp("", "postroom-bench-")
+// PostgreSQL, and adds the accounts. dns is host:port; "": no name exists.
+func startRig(ctx context.Context, o options, settings, dns string) (*rig, error) {
+	dir, err := tempDir()
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL's own user passes through
 		return nil, err
 	}
 	binary, err := filepath.Abs(o.binary)
 	if err != nil {
 		return nil, err
 	}
-	inst, err := testbed.Start(ctx, testbed.Options{Binary: binary, Dir: dir,
-		Settings: "auth_without_tls = true\nlift_limits = true\nlog_level = \"warn\""})
+	inst, err := testbed.Start(ctx, testbed.Options{Binary: binary, Dir: dir, DNS: dns, Settings: local + settings})
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -58,6 +63,15 @@ func startRig(ctx context.Context, o options) (*rig, error) {
 	return r, nil
 }
 
+// tempDir makes a directory that PostgreSQL's own user can pass through.
+func tempDir() (string, error) {
+	dir, err := os.MkdirTemp("", "postroom-bench-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o711)
+}
+
 func (r *rig) fill(ctx context.Context, o options) (err error) {
 	if r.database, err = pgembed.URL(filepath.Join(r.dir, "data")); err != nil {
 		return err
@@ -68,24 +82,27 @@ func (r *rig) fill(ctx context.Context, o options) (err error) {
 	if err := r.instance.AddDomain("bench.test"); err != nil {
 		return err
 	}
-	list := filepath.Join(r.dir, "accounts.csv")
-	f, err := os.Create(list)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(f, "address,name,password,quota")
-	for i := range o.mailboxes {
-		a := fmt.Sprintf("user%03d@bench.test", i)
-		r.accounts = append(r.accounts, a)
-		fmt.Fprintf(f, "%s,User %d,%s,\n", a, i, password)
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if _, err := r.instance.CLI("", "account", "import", list); err != nil {
+	if r.accounts, err = addAccounts(r.instance, o.mailboxes, password); err != nil {
 		return err
 	}
 	return r.readSettings(ctx)
+}
+
+// addAccounts adds n accounts of bench.test and gives their addresses.
+func addAccounts(i *testbed.Instance, n int, password string) (out []string, err error) {
+	var b strings.Builder
+	b.WriteString("address,name,password,quota\n")
+	for k := range n {
+		a := fmt.Sprintf("user%03d@bench.test", k)
+		out = append(out, a)
+		fmt.Fprintf(&b, "%s,User %d,%s,\n", a, k, password)
+	}
+	list := filepath.Join(i.Dir, "accounts.csv")
+	if err := os.WriteFile(list, []byte(b.String()), 0o600); err != nil {
+		return nil, err
+	}
+	_, err = i.CLI("", "account", "import", list)
+	return out, err
 }
 
 // readSettings notes what makes commits durable, for the report.

@@ -37,24 +37,28 @@ func (r *entryRow) finish() mail.QueueEntry {
 	return r.QueueEntry
 }
 
-// queueMessages reads what entries share, by id.
-func queueMessages(ctx context.Context, tx pgx.Tx, ids []int64) (map[mail.TraceID]mail.QueueMessage, error) {
-	rows, err := tx.Query(ctx, `SELECT id, blob_id, account_id, sender, prefix, size, header_size, ret, envid, utf8, body8bit,
-			created_at, expires_at FROM queue_messages WHERE id = ANY($1)`, ids)
-	if err != nil {
-		return nil, err
-	}
-	out := map[mail.TraceID]mail.QueueMessage{}
-	var m mail.QueueMessage
-	var sender string
-	var ret int16
-	_, err = pgx.ForEachRow(rows, []any{&m.ID, &m.Blob, &m.Account, &sender, &m.Prefix, &m.Size, &m.HeaderSize, &ret,
-		&m.EnvID, &m.UTF8, &m.Body8Bit, &m.CreatedAt, &m.ExpiresAt}, func() error {
-		m.From, m.Ret = splitAddress(sender), mail.Return(ret)
-		out[m.ID] = m
-		return nil
-	})
-	return out, err
+// queueMessageColumns reads a mail.QueueMessage of table m: queueMessageRow
+// knows them.
+const queueMessageColumns = `m.id, m.blob_id, m.account_id, m.sender, m.prefix, m.size, m.header_size, m.ret, m.envid, m.utf8, m.body8bit,
+	m.created_at, m.expires_at`
+
+// queueMessageRow gives where a row of queueMessageColumns is scanned to; call
+// finish after.
+type queueMessageRow struct {
+	mail.QueueMessage
+	sender string
+	ret    int16
+}
+
+func (r *queueMessageRow) fields() []any {
+	m := &r.QueueMessage
+	return []any{&m.ID, &m.Blob, &m.Account, &r.sender, &m.Prefix, &m.Size, &m.HeaderSize, &r.ret, &m.EnvID, &m.UTF8, &m.Body8Bit,
+		&m.CreatedAt, &m.ExpiresAt}
+}
+
+func (r *queueMessageRow) finish() mail.QueueMessage {
+	r.From, r.Ret = splitAddress(r.sender), mail.Return(r.ret)
+	return r.QueueMessage
 }
 
 // dropFinished removes the queue messages among ids whose last entry is gone,
@@ -105,9 +109,10 @@ func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	return time.Now().Add(*wait), nil
 }
 
-// sortEntries puts entries in the order they became due; RETURNING has none.
-func sortEntries(entries []mail.QueueEntry) {
-	slices.SortFunc(entries, func(a, b mail.QueueEntry) int {
-		return cmp.Or(a.NextAttempt.Compare(b.NextAttempt), cmp.Compare(a.ID, b.ID))
+// sortLeased puts entries in the order they became due; RETURNING has none.
+func sortLeased(leased []mail.LeasedMessage) {
+	slices.SortFunc(leased, func(a, b mail.LeasedMessage) int {
+		x, y := a.Entries[0], b.Entries[0]
+		return cmp.Or(x.NextAttempt.Compare(y.NextAttempt), cmp.Compare(x.ID, y.ID))
 	})
 }

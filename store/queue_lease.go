@@ -29,11 +29,12 @@ const leaseSQL = `WITH head AS MATERIALIZED (
 	), picked AS (
 		SELECT id FROM ranked WHERE place <= $4 ORDER BY (place - 1) / 10, next_attempt_at, id LIMIT $5
 	), locked AS (
-		SELECT id FROM queue_entries WHERE id IN (SELECT id FROM picked) AND state = 'ready' AND next_attempt_at <= now()
+		SELECT id, queue_message_id FROM queue_entries WHERE id IN (SELECT id FROM picked) AND state = 'ready' AND next_attempt_at <= now()
 		ORDER BY id FOR UPDATE SKIP LOCKED
 	)
 	UPDATE queue_entries e SET state = 'leased', lease_token = $6, lease_until = now() + $7
-	FROM locked WHERE e.id = locked.id RETURNING ` + entryColumns
+	FROM locked JOIN queue_messages m ON m.id = locked.queue_message_id WHERE e.id = locked.id
+	RETURNING ` + entryColumns + `, ` + queueMessageColumns
 
 // LeaseDue takes due entries for this worker until they are settled or the
 // lease runs out. Each LeasedMessage holds entries of one message and one
@@ -51,63 +52,62 @@ func (s *Store) LeaseDue(ctx context.Context, a mail.LeaseArgs) ([]mail.LeasedMe
 	if a.BusyDomains == nil {
 		a.BusyDomains = []string{}
 	}
-	if _, err := s.ReleaseExpired(ctx); err != nil {
+	if err := s.takeOver(ctx, a.Domain); err != nil {
 		return nil, err
 	}
 	token := mail.LeaseToken(s.NewID())
-	var leased []mail.LeasedMessage
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		// This node's clock, read before the database's: the lease never
-		// outlives what the worker believes.
-		until := time.Now().Add(a.For)
-		rows, err := tx.Query(ctx, leaseSQL, a.BusyDomains, a.Domain, leaseWindow, a.PerDomain, a.Max, token, a.For)
-		if err != nil {
-			return err
-		}
-		entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (mail.QueueEntry, error) {
-			var e entryRow
-			err := r.Scan(e.fields()...)
-			return e.finish(), err
-		})
-		if err != nil || len(entries) == 0 {
-			leased = nil
-			return err
-		}
-		leased, err = groupLeased(ctx, tx, entries, token, until)
-		return err
+	// This node's clock, read before the database's: the lease never outlives
+	// what the worker believes.
+	until := time.Now().Add(a.For)
+	rows, err := s.pool.Query(ctx, leaseSQL, a.BusyDomains, a.Domain, leaseWindow, a.PerDomain, a.Max, token, a.For)
+	if err != nil {
+		return nil, dbError(err)
+	}
+	leased, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (mail.LeasedMessage, error) {
+		var e entryRow
+		var m queueMessageRow
+		err := r.Scan(append(e.fields(), m.fields()...)...)
+		return mail.LeasedMessage{Message: m.finish(), Entries: []mail.QueueEntry{e.finish()}, Token: token, Until: until}, err
 	})
-	return leased, err
+	return groupLeased(leased), dbError(err)
+}
+
+// takeOver releases leases that ran out, where there are any. Who asks for more
+// of one destination has asked for all a moment ago.
+func (s *Store) takeOver(ctx context.Context, domain string) error {
+	if domain != "" {
+		return nil
+	}
+	var expired bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM queue_entries WHERE state = 'leased' AND lease_until < now())`).Scan(&expired)
+	if err != nil || !expired {
+		return dbError(err)
+	}
+	_, err = s.ReleaseExpired(ctx)
+	return err
 }
 
 // groupLeased puts entries of one message and destination together, the
 // longest due first.
-func groupLeased(ctx context.Context, tx pgx.Tx, entries []mail.QueueEntry, token mail.LeaseToken, until time.Time) ([]mail.LeasedMessage, error) {
-	ids := make([]int64, len(entries))
-	for i, e := range entries {
-		ids[i] = int64(e.Message)
-	}
-	messages, err := queueMessages(ctx, tx, ids)
-	if err != nil {
-		return nil, err
-	}
+func groupLeased(leased []mail.LeasedMessage) []mail.LeasedMessage {
 	type group struct {
 		message mail.TraceID
 		domain  string
 	}
 	at := map[group]int{}
 	var out []mail.LeasedMessage
-	sortEntries(entries)
-	for _, e := range entries {
-		g := group{e.Message, e.Domain}
+	sortLeased(leased)
+	for _, l := range leased {
+		g := group{l.Message.ID, l.Entries[0].Domain}
 		i, ok := at[g]
 		if !ok {
-			i = len(out)
-			at[g] = i
-			out = append(out, mail.LeasedMessage{Message: messages[e.Message], Token: token, Until: until})
+			at[g] = len(out)
+			out = append(out, l)
+			continue
 		}
-		out[i].Entries = append(out[i].Entries, e)
+		out[i].Entries = append(out[i].Entries, l.Entries...)
 	}
-	return out, nil
+	return out
 }
 
 // RenewLeases makes the leases of ids, which token proves, last until a time,

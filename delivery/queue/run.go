@@ -50,7 +50,7 @@ func (r *run) work() {
 		for _, m := range r.todo {
 			r.one(m)
 		}
-		r.todo = r.more()
+		r.todo = r.more(entries(r.todo))
 	}
 }
 
@@ -80,8 +80,10 @@ func (r *run) leave() {
 }
 
 // more leases what else is due for the destination, while the connection lasts.
-func (r *run) more() []mail.LeasedMessage {
-	if r.ctx.Err() != nil || r.session == nil || !r.session.Usable() || r.sent >= r.w.cfg.PerConnection || r.w.unsettled.Load() > 0 {
+// A lease that was small has left nothing, and what came since is leased with
+// that of other destinations: the connection waits for it in the pool.
+func (r *run) more(had int) []mail.LeasedMessage {
+	if had < fairShare || r.ctx.Err() != nil || r.session == nil || !r.session.Usable() || r.sent >= r.w.cfg.PerConnection || r.w.unsettled.Load() > 0 {
 		return nil
 	}
 	next, err := r.w.cfg.Store.LeaseDue(r.ctx, mail.LeaseArgs{PerDomain: r.w.cfg.Batch, Domain: r.domain, For: r.w.cfg.Lease})
@@ -96,6 +98,9 @@ func (r *run) more() []mail.LeasedMessage {
 	}
 	return next
 }
+
+// fairShare is what a destination gets of a lease that many share (leaseSQL).
+const fairShare = 10
 
 // turn tells whether a message may begin now, as far as the provider of the
 // destination is concerned; else from when. One whose time is over gets its

@@ -68,12 +68,7 @@ func (w *Worker) settleOnce(ctx context.Context, m mail.LeasedMessage, fates []f
 	for i, f := range fates {
 		settlements[i] = mail.Settlement{Entry: f.entry.ID, Token: m.Token, Outcome: f.outcome, Next: f.next, Reply: f.reply}
 	}
-	results, err := w.cfg.Store.Settle(ctx, settlements, dsns)
-	if err != nil && len(dsns) > 0 && unfilable(err) {
-		// The DSN cannot be filed, ever: the outcome must be written all the same.
-		w.cfg.Log.ErrorContext(ctx, "DSN dropped", "id", m.Message.ID, "error", err)
-		results, err = w.cfg.Store.Settle(ctx, settlements, nil)
-	}
+	results, err := w.write(ctx, m, settlements, dsns)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +86,20 @@ func (w *Worker) settleOnce(ctx context.Context, m mail.LeasedMessage, fates []f
 		return nil, mail.Errorf(mail.CodeConflict, "nothing was settled")
 	}
 	return again, nil
+}
+
+// write settles with the outcomes of other runs, unless DSNs tell of it.
+func (w *Worker) write(ctx context.Context, m mail.LeasedMessage, settlements []mail.Settlement, dsns []mail.QueueDSN) ([]mail.SettleResult, error) {
+	if len(dsns) == 0 {
+		return w.settler.settle(ctx, settlements)
+	}
+	results, err := w.cfg.Store.Settle(ctx, settlements, dsns)
+	if err != nil && unfilable(err) {
+		// The DSN cannot be filed, ever: the outcome must be written all the same.
+		w.cfg.Log.ErrorContext(ctx, "DSN dropped", "id", m.Message.ID, "error", err)
+		return w.settler.settle(ctx, settlements)
+	}
+	return results, err
 }
 
 // unfilable tells errors that another try does not mend.

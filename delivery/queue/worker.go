@@ -17,6 +17,7 @@ type Worker struct {
 	freed     chan struct{} // a run ended
 	port      portWatch
 	pool      *pool
+	settler   settler
 	providers providers
 	// unsettled counts the outcomes that could not be written yet: while there
 	// are any, nothing new is leased.
@@ -41,7 +42,7 @@ func New(cfg Config) *Worker {
 	if cfg.Rate > 0 {
 		interval = time.Minute / time.Duration(cfg.Rate)
 	}
-	return &Worker{cfg: cfg, providers: providers{interval: interval}, slots: make(chan struct{}, cfg.Connections), freed: make(chan struct{}, 1),
+	return &Worker{cfg: cfg, settler: settler{store: cfg.Store}, providers: providers{interval: interval}, slots: make(chan struct{}, cfg.Connections), freed: make(chan struct{}, 1),
 		port: portWatch{suspect: map[string]time.Time{}, stale: true}, dests: map[string]*dest{},
 		pool: &pool{keepFor: cfg.KeepIdle, max: cfg.Connections, idle: map[string][]*idle{}}}
 }
@@ -59,8 +60,7 @@ func (w *Worker) Run(ctx context.Context) {
 	w.releaseOrphans(ctx)
 	var runs sync.WaitGroup
 	for ctx.Err() == nil {
-		ok := w.fill(ctx, sending, &runs)
-		w.rest(ctx, ok)
+		w.rest(ctx, w.fill(ctx, sending, &runs))
 	}
 	runs.Wait()
 	w.pool.close()
@@ -78,26 +78,64 @@ func (w *Worker) releaseOrphans(ctx context.Context) {
 	}
 }
 
+// filled tells how a look at the queue ended.
+type filled int
+
+const (
+	unread  filled = iota // the store could not be asked
+	all                   // what is due is taken
+	limited               // what is due may wait for a run to end
+)
+
 // fill leases and starts runs until all connections are in use or nothing is
-// due. It gives false when the store could not be asked.
-func (w *Worker) fill(ctx, sending context.Context, runs *sync.WaitGroup) bool {
+// due.
+func (w *Worker) fill(ctx, sending context.Context, runs *sync.WaitGroup) filled {
 	for ctx.Err() == nil && w.unsettled.Load() == 0 && w.hasRoom() {
-		leased, err := w.cfg.Store.LeaseDue(ctx, mail.LeaseArgs{PerDomain: w.cfg.Batch, BusyDomains: w.busy(), For: w.cfg.Lease})
+		busy := w.busy()
+		leased, err := w.cfg.Store.LeaseDue(ctx, mail.LeaseArgs{Max: leaseMax, PerDomain: w.cfg.Batch, BusyDomains: busy, For: w.cfg.Lease})
 		if err != nil {
 			if ctx.Err() == nil {
 				w.cfg.Log.WarnContext(ctx, "the queue cannot be read now", "error", err)
 			}
-			return false
+			return unread
 		}
-		if len(leased) == 0 {
-			return true
-		}
-		for _, batch := range byDomain(leased) {
+		batches := byDomain(leased)
+		for _, batch := range batches {
 			r := w.newRun(ctx, sending, batch)
 			runs.Go(r.work)
 		}
+		if !w.hasMore(batches) {
+			if len(busy) > 0 {
+				return limited
+			}
+			return all
+		}
 	}
-	return true
+	return limited
+}
+
+// leaseMax is how many entries are leased at once.
+const leaseMax = 100
+
+// hasMore tells whether a lease was as large as it may be, all in all or for
+// one destination: then there may be more that is due.
+func (w *Worker) hasMore(batches [][]mail.LeasedMessage) bool {
+	total := 0
+	for _, b := range batches {
+		n := entries(b)
+		if n >= w.cfg.Batch {
+			return true
+		}
+		total += n
+	}
+	return total >= leaseMax
+}
+
+func entries(batch []mail.LeasedMessage) (n int) {
+	for _, m := range batch {
+		n += len(m.Entries)
+	}
+	return n
 }
 
 // byDomain keeps the order of what was due first.
@@ -173,23 +211,36 @@ func (w *Worker) down(domain string) {
 }
 
 // rest waits until something may be due.
-func (w *Worker) rest(ctx context.Context, ok bool) {
-	wait := w.cfg.Poll
-	if !ok {
-		wait = min(wait, time.Second)
-	} else if next, err := w.cfg.Store.NextDue(ctx); err == nil && !next.IsZero() {
-		// What is due but held back by a limit is freed by an event.
-		wait = min(wait, max(next.Sub(w.cfg.Now()), 250*time.Millisecond))
+func (w *Worker) rest(ctx context.Context, last filled) {
+	for again := true; again; {
+		t := time.NewTimer(w.untilDue(ctx, last))
+		select {
+		case <-ctx.Done():
+			again = false
+		case <-t.C:
+			again = false
+		case <-w.cfg.Store.QueueWake():
+			again = false
+		case <-w.freed:
+			// Where nothing waited for a run to end, only what it gave back
+			// counts: it has its time.
+			again = last == all
+		}
+		t.Stop()
 	}
-	if w.unsettled.Load() > 0 || !w.hasRoom() {
-		wait = w.cfg.Poll
+}
+
+func (w *Worker) untilDue(ctx context.Context, last filled) time.Duration {
+	switch {
+	case w.unsettled.Load() > 0 || !w.hasRoom():
+		return w.cfg.Poll
+	case last == unread:
+		return min(w.cfg.Poll, time.Second)
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	case <-w.freed:
-	case <-w.cfg.Store.QueueWake():
+	next, err := w.cfg.Store.NextDue(ctx)
+	if err != nil || next.IsZero() {
+		return w.cfg.Poll
 	}
+	// What is due but held back by a limit is freed by an event.
+	return min(w.cfg.Poll, max(next.Sub(w.cfg.Now()), 250*time.Millisecond))
 }

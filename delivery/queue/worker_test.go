@@ -397,3 +397,19 @@ func TestOrphansAreReleasedFirst(t *testing.T) {
 	o.send("alice@example.test", rcpt("x@out.test", 0))
 	until(t, "an empty queue", o.empty)
 }
+
+// TestQueueIsReadWhenSomethingCame: the end of a run is no reason to lease when
+// nothing waited for it.
+func TestQueueIsReadWhenSomethingCame(t *testing.T) {
+	o := newOffice(t, nil)
+	_, stop := o.work(func(c *queue.Config) { c.Poll = time.Minute })
+	const messages = 10
+	for n := range messages {
+		o.send("alice@example.test", rcpt("x@out.test", 0))
+		until(t, "the message", func() bool { return len(o.sink.counts()) == n+1 && o.empty() })
+	}
+	stop()
+	if n := o.store.leases.Load(); n > messages+2 {
+		t.Errorf("%d messages cost %d leases", messages, n)
+	}
+}

@@ -139,6 +139,14 @@ func (i *Instance) writeConfig() error {
 
 // Start starts `serve` again after Stop or Kill, on the same data and ports.
 func (i *Instance) Start(ctx context.Context) error {
+	if err := i.Launch(); err != nil {
+		return err
+	}
+	return i.UntilReady(ctx)
+}
+
+// Launch is Start that does not wait.
+func (i *Instance) Launch() error {
 	log, err := os.OpenFile(i.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -158,17 +166,21 @@ func (i *Instance) Start(ctx context.Context) error {
 		i.state = cmd.Wait()
 		close(waited)
 	}()
-	return i.untilReady(ctx)
+	return nil
 }
 
-// untilReady waits until every port greets, or the process ends.
-func (i *Instance) untilReady(ctx context.Context) error {
+// UntilReady waits until every port greets, or the process ends.
+func (i *Instance) UntilReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	for _, addr := range []string{i.Ports.SMTP, i.Ports.IMAP} {
 		for {
 			if c, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
-				c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				limit := time.Now().Add(10 * time.Second)
+				if end, _ := ctx.Deadline(); end.Before(limit) {
+					limit = end
+				}
+				c.SetReadDeadline(limit)
 				_, err := c.Read(make([]byte, 1))
 				c.Close()
 				if err == nil {
