@@ -138,7 +138,7 @@ func (m *Incoming) judgeSubmission() error {
 	if len(m.head) > maxHeader {
 		return mail.Errorf(mail.CodeBadMessage, "the header is larger than %d octets", maxHeader)
 	}
-	sub, err := m.d.submit(m.ctx, m.s, m.head, m.trace, m.at)
+	sub, err := m.d.submit(m.ctx, m.s, m.e.From, m.head, m.trace, m.at)
 	m.head, m.added, m.from = sub.header, sub.added, sub.from
 	return err
 }

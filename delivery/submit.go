@@ -19,12 +19,16 @@ type submission struct {
 
 // submit judges and completes a header that an account submitted (RFC 6409
 // §6, §8). header must be whole: a From hidden behind a cut would not be seen.
-func (d *Delivery) submit(ctx context.Context, s *mail.Session, header []byte, trace mail.TraceID, at time.Time) (submission, error) {
+// The reverse-path, which Begin has just allowed, is not asked about again.
+func (d *Delivery) submit(ctx context.Context, s *mail.Session, reverse mail.Address, header []byte, trace mail.TraceID, at time.Time) (submission, error) {
 	from, err := message.FromAddresses(header)
 	if err != nil {
 		return submission{}, mail.Wrap(mail.CodeBadMessage, err, mail.TextOf(err))
 	}
 	for _, a := range from {
+		if a == reverse {
+			continue
+		}
 		if err := d.maySendAs(ctx, s, a, "From"); err != nil {
 			return submission{}, err
 		}
