@@ -108,6 +108,10 @@ func isWithin(domain, parent string) bool {
 
 // judgePolicies obeys the DMARC policies of all authors, the strictest first
 // (RFC 9989 §5.3, §5.4).
+//
+// Deviation: RFC 9989 §7.4 wants a receiver that knows nothing else of the
+// message to treat p=reject as quarantine. Nothing else is known here beyond
+// trusted seals, and whoever publishes p=reject asks for just that.
 func (d *Delivery) judgePolicies(found *evidence) Verdict {
 	var out Verdict
 	for _, r := range found.dmarc {

@@ -116,7 +116,7 @@ func (s *Store) resolve(ctx context.Context, rcpt mail.Address) (mail.Resolution
 }
 
 // alwaysArrives names the addresses that every domain must take mail for
-// (RFC 5321 §4.5.1, RFC 2142 §2).
+// (RFC 5321 §4.5.1, RFC 2142).
 func alwaysArrives(local string) bool {
 	base, _ := address.SplitTag(local)
 	key := address.Key(base)

@@ -15,7 +15,7 @@ import (
 const SuppressFor = 30 * 24 * time.Hour
 
 // hardBounce are the enhanced status codes by which a server says that the
-// recipient does not exist (RFC 3463 §3.2, RFC 7505 §4.2). Never a transient
+// recipient does not exist (RFC 3463 §3.2, RFC 7505 §4.1). Never a transient
 // one, nor one about the message.
 var hardBounce = map[string]bool{"5.1.1": true, "5.1.2": true, "5.1.6": true, "5.1.10": true}
 

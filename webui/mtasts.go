@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"crypto/tls"
 	"net/http"
 	"strings"
 
@@ -26,4 +27,18 @@ func (s *Server) mtastsPolicy(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, "text/plain; charset=us-ascii", []byte(mtasts.Text(p)))
+}
+
+// forPolicyHosts is base, but that on an mta-sts host the handshake fails where
+// base has only the certificate of another name (RFC 8461 §7.1).
+func forPolicyHosts(base *tls.Config) *tls.Config {
+	c := base.Clone()
+	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := base.GetCertificate(hello)
+		if err == nil && strings.HasPrefix(strings.ToLower(hello.ServerName), mtasts.Host) {
+			err = hello.SupportsCertificate(cert)
+		}
+		return cert, err
+	}
+	return c
 }

@@ -75,7 +75,7 @@ type Server struct {
 	lookUps       chan struct{} // has room for those that run
 }
 
-// New makes a Server; secure is the TLS of HTTPS.
+// New makes a Server; secure is the TLS of HTTPS, with GetCertificate.
 func New(c Config, secure *tls.Config) *Server {
 	if d, err := address.Domain(c.Hostname); err == nil {
 		c.Hostname = d
@@ -87,7 +87,7 @@ func New(c Config, secure *tls.Config) *Server {
 		open = c.Challenge(h)
 	}
 	s.plain, s.secure = HTTPServer(open, c.Log), HTTPServer(h, c.Log)
-	s.secure.TLSConfig = secure
+	s.secure.TLSConfig = forPolicyHosts(secure)
 	return s
 }
 

@@ -154,5 +154,6 @@ func (s *Session) authenticate() *Failure {
 		f.Reply.Code = r.Code
 		return f
 	}
+	s.authenticated = true
 	return nil
 }

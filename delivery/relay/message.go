@@ -47,6 +47,9 @@ func (s *Session) mailLine(m *Message, utf8 bool) string {
 	if utf8 {
 		b.WriteString(" SMTPUTF8")
 	}
+	if s.authenticated {
+		b.WriteString(" AUTH=<>") // who submitted it is ours to know (RFC 4954 §5)
+	}
 	if s.offers("DSN") {
 		switch m.Ret {
 		case mail.ReturnFull:

@@ -25,9 +25,11 @@ type Session struct {
 	peer   *peer
 	caps   map[string]string // EHLO keywords, upper case
 	tls    bool
-	dirty  bool // a transaction was left open: RSET first
-	broken bool // the connection is of no more use
-	sent   int  // transactions done
+	// authenticated: we logged in by AUTH, so that MAIL must say AUTH=<>.
+	authenticated bool
+	dirty         bool // a transaction was left open: RSET first
+	broken        bool // the connection is of no more use
+	sent          int  // transactions done
 }
 
 // Remote names the host and address that the session talks to.
@@ -157,7 +159,7 @@ func (o *opening) failure() *Failure {
 
 // openOne makes a session to one address. When an opportunistic handshake
 // fails, a second connection goes on in plain text: mail that is only
-// encrypted against listeners must not stop for it (RFC 7435 §3).
+// encrypted against listeners must not stop for it (RFC 7435).
 func (c *Client) openOne(ctx context.Context, plan Plan, h Host, a netip.AddrPort) (*Session, *Failure) {
 	policy, err := c.policy(ctx, plan, h)
 	if err != nil {
@@ -221,7 +223,7 @@ func (s *Session) failure(status, text string, err error) *Failure {
 // refused makes a failure of a reply that ends the session before it began.
 // It is temporary whatever the code, so that the next host is tried and a
 // misconfigured hour bounces nothing, but for the codes that say "no mail
-// here, ever" (RFC 7504 §4, RFC 7505 §4.2).
+// here, ever" (521 of RFC 7504, 556 of RFC 7505 §4.1).
 func (s *Session) refused(r Reply, phase string) *Failure {
 	f := &Failure{Reply: remoteReply(r, s.remote), Err: fmt.Errorf("refused at %s", phase)}
 	f.Permanent = r.Code == 521 || r.Code == 556

@@ -94,7 +94,7 @@ func (c *Client) mxHosts(ctx context.Context, domain string) ([]Host, error) {
 		}
 	}
 	if len(hosts) == 0 {
-		return nil, permanent(556, "5.1.10", "the domain "+domain+" accepts no mail (null MX)") // RFC 7505 §4.2
+		return nil, permanent(556, "5.1.10", "the domain "+domain+" accepts no mail (null MX)") // RFC 7505 §4.1
 	}
 	c.cfg.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
 	slices.SortStableFunc(hosts, func(a, b Host) int { return int(a.pref) - int(b.pref) })

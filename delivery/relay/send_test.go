@@ -375,7 +375,8 @@ func TestSmarthost(t *testing.T) {
 	if r := s.Send(t.Context(), message(hello), to("x")); r[0].Outcome != mail.OutcomeDelivered {
 		t.Errorf("%+v", r)
 	}
-	if commands, _, _ := p.seen(); !slices.Contains(commands, "AUTH PLAIN AHUAcA==") {
+	commands, _, _ := p.seen()
+	if !slices.Contains(commands, "AUTH PLAIN AHUAcA==") || !slices.Contains(commands, "MAIL FROM:<a@us.test> AUTH=<>") {
 		t.Errorf("%q", commands)
 	}
 	p.script("AUTH", "535 5.7.8 wrong")

@@ -195,15 +195,12 @@ func (e *Evaluator) percent() int {
 	return e.Percent()
 }
 
-// exists tells whether a domain has an address or an MX (RFC 9989 §3.2.13).
+// exists tells whether the DNS knows the domain at all, whatever records it has
+// there (RFC 9989 §3.2.13, §A.4).
 func exists(ctx context.Context, r dns.Resolver, domain string) (bool, error) {
 	_, err := r.LookupMX(ctx, domain)
-	if err == nil || dns.IsTemporary(err) {
-		return err == nil, err
+	if dns.IsTemporary(err) {
+		return false, err
 	}
-	_, err = r.LookupAddrs(ctx, domain)
-	if err != nil && !dns.IsTemporary(err) {
-		return false, nil
-	}
-	return err == nil, err
+	return !dns.IsNotFound(err), nil
 }

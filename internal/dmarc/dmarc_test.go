@@ -144,7 +144,8 @@ func TestPolicy(t *testing.T) {
 		{append(at("example.com: v=DMARC1; p=none; np=reject"), exists), "gone.example.com", dmarc.Fail, "example.com", "example.com", dmarc.Reject, dmarc.DoReject},
 		{append(at("example.com: v=DMARC1; p=none; np=reject"), exists), "there.example.com", dmarc.Fail, "example.com", "example.com", dmarc.None, dmarc.DoNothing},
 		{append(at("example.com: v=DMARC1; p=none; np=reject"), "m.example.com. 60 IN MX 0 ."), "m.example.com", dmarc.Fail, "example.com", "example.com", dmarc.None, dmarc.DoNothing},
-		{append(at("example.com: v=DMARC1; p=none; np=reject"), "txt.example.com. 60 IN TXT x"), "txt.example.com", dmarc.Fail, "example.com", "example.com", dmarc.Reject, dmarc.DoReject},
+		{append(at("example.com: v=DMARC1; p=none; np=reject"), "txt.example.com. 60 IN TXT x"), "txt.example.com", dmarc.Fail, "example.com", "example.com", dmarc.None, dmarc.DoNothing},
+		{append(at("example.com: v=DMARC1; p=none; np=reject"), "a.empty.example.com. 60 IN A 192.0.2.1"), "empty.example.com", dmarc.Fail, "example.com", "example.com", dmarc.None, dmarc.DoNothing},
 		{at("example.com: v=DMARC1; p=reject; sp=quarantine; np=none"), "gone.example.com", dmarc.Fail, "example.com", "example.com", dmarc.None, dmarc.DoNothing},
 		{at("example.com: v=DMARC1; p=none; np=reject"), "example.com", dmarc.Fail, "example.com", "example.com", dmarc.None, dmarc.DoNothing},
 		// public suffixes

@@ -61,7 +61,7 @@ type answer struct {
 // §4.10). The error is temporary.
 //
 // Deviation: a record without psd at a suffix that the public suffix list
-// knows as a registry's counts as psd=y. RFC 9989 §11 warns of suffixes that
+// knows as a registry's counts as psd=y. RFC 9989 §11.8 warns of suffixes that
 // forget the tag; all their registrants would be one organization.
 func (r *records) at(ctx context.Context, domain string) (Record, bool, error) {
 	if a, ok := r.kept[domain]; ok {

@@ -151,25 +151,3 @@ func dmarcFault(text string) string {
 	}
 	return ""
 }
-
-func (c comparer) mtaSTS(ctx context.Context, rec Record) Result {
-	text, bad, ok := c.only(ctx, rec, func(t string) bool { return strings.HasPrefix(t, "v=STSv1;") })
-	switch {
-	case !ok:
-		return bad
-	case tag(text, "id") != c.f.MTASTS:
-		return differs(rec, "its id is not that of the policy served: senders keep the old one", text)
-	}
-	return fits(rec)
-}
-
-func (c comparer) tlsReports(ctx context.Context, rec Record) Result {
-	text, bad, ok := c.only(ctx, rec, func(t string) bool { return strings.HasPrefix(t, "v=TLSRPTv1;") })
-	if !ok {
-		return bad
-	}
-	if rua := tag(text, "rua"); !strings.HasPrefix(rua, "mailto:") && !strings.HasPrefix(rua, "https:") {
-		return differs(rec, "rua= must be a mailto: or https: address", text)
-	}
-	return fits(rec)
-}
