@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"postroom/internal/authres"
 	"postroom/internal/dkim/sig"
@@ -83,29 +82,6 @@ func (d *Delivery) judgeOwnClaims(ctx context.Context, e *mail.Envelope, found *
 	return Verdict{}, nil
 }
 
-// proves tells that SPF or a signature passed for domain, or for a domain
-// above it.
-func (f *evidence) proves(domain string) bool { return f.says(domain, "pass") }
-
-// unclear tells that a check which could prove it is open.
-func (f *evidence) unclear(domain string) bool { return f.says(domain, "temperror") }
-
-func (f *evidence) says(domain, status string) bool {
-	if string(f.spf.Status) == status && isWithin(domain, f.spf.Domain) {
-		return true
-	}
-	for _, r := range f.dkim {
-		if string(r.Status) == status && isWithin(domain, r.Domain) {
-			return true
-		}
-	}
-	return false
-}
-
-func isWithin(domain, parent string) bool {
-	return parent != "" && (domain == parent || strings.HasSuffix(domain, "."+parent))
-}
-
 // judgePolicies obeys the DMARC policies of all authors, the strictest first
 // (RFC 9989 §5.3, §5.4).
 //
@@ -167,47 +143,4 @@ func looks(found *evidence) Verdict {
 		return Verdict{Suspect: true, Why: "the SPF record of " + found.spf.Domain + " does not name this peer"}
 	}
 	return Verdict{}
-}
-
-func (f *evidence) signed() bool {
-	for _, r := range f.dkim {
-		if r.Status == sig.Pass {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *evidence) hasPolicy() bool {
-	for _, r := range f.dmarc {
-		if r.RecordDomain != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// summary is one line for the timeline.
-func (f *evidence) summary() string {
-	var b strings.Builder
-	if !f.blind {
-		b.WriteString("iprev=" + string(f.iprev.Status) + " spf=" + string(f.spf.Status))
-	}
-	b.WriteString(" dkim=")
-	if len(f.dkim) == 0 {
-		b.WriteString("none")
-	}
-	for i, r := range f.dkim {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(string(r.Status))
-	}
-	for _, r := range f.dmarc {
-		b.WriteString(" dmarc=" + string(r.Status))
-	}
-	if f.arc.Status != sig.None && f.arc.Status != "" {
-		b.WriteString(" arc=" + string(f.arc.Status))
-	}
-	return strings.TrimSpace(b.String())
 }
