@@ -11,12 +11,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -34,14 +36,69 @@ func (h *house) connect(t *testing.T, p port, say string, args ...string) (out s
 	}
 	cmd := exec.CommandContext(ctx, "openssl", all...)
 	cmd.Env = append(os.Environ(), "OPENSSL_CONF=/dev/null")
-	cmd.Stdin = strings.NewReader(say)
-	var b bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &b, &b
+	var b transcript
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(say), &b, &b
+	if say == renegotiate {
+		cmd.Stdin = &patient{ctx, &b, p.greeting(), cmd.Stdin}
+	}
 	err := cmd.Run()
 	if cmd.ProcessState == nil || ctx.Err() != nil {
 		t.Fatalf("openssl s_client %v: %v\n%s", args, err, b.String())
 	}
 	return b.String(), err == nil
+}
+
+// renegotiate is s_client's command for it.
+const renegotiate = "R\n"
+
+// greeting is what s_client shows of the first octets inside TLS; "": after
+// STARTTLS nobody greets again.
+func (p port) greeting() string {
+	switch {
+	case p.starttls != "":
+		return ""
+	case strings.HasPrefix(p.bye, "QUIT"):
+		return "220 mail.test"
+	}
+	return "* OK"
+}
+
+// transcript is what s_client prints, read while it runs.
+type transcript struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *transcript) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *transcript) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// patient says nothing before the server greeted: what comes across a
+// renegotiation is an error of its own.
+type patient struct {
+	ctx  context.Context
+	seen *transcript
+	want string
+	say  io.Reader
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	for !strings.Contains(p.seen.String(), p.want) {
+		select {
+		case <-p.ctx.Done():
+			return 0, io.EOF
+		case <-time.After(5 * time.Millisecond): // between two looks
+		}
+	}
+	return p.say.Read(b)
 }
 
 type chain struct{ root, chain, key string }

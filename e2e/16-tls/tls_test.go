@@ -118,8 +118,7 @@ func alpn(t *testing.T, h *house, p port) {
 }
 
 func renegotiation(t *testing.T, h *house, p port) {
-	// R is s_client's command for it.
-	out, ok := h.connect(t, p, "R\n", "-tls1_2", "-comp")
+	out, ok := h.connect(t, p, renegotiate, "-tls1_2", "-comp")
 	if ok || !strings.Contains(out, "RENEGOTIATING") || !strings.Contains(out, "no renegotiation") && !strings.Contains(out, "alert") {
 		t.Errorf("renegotiation is not refused:\n%s", out)
 	}
