@@ -32,7 +32,7 @@ func (w *world) passes(t *testing.T) {
 	w.fromB(t, l)
 	got := string(w.Await(t, alice, "Subject: from Postfix\r\n"))
 	if err := lacks(got, "Return-Path: <"+bob+">\r\nDelivered-To: "+alice+"\r\nAuthentication-Results: mx.a.test;", "iprev=pass",
-		"spf=pass", "smtp.mailfrom="+"b.test", "with ESMTPS", "from mx.b.test (mx.b.test [127.0.17.2])"); err != nil {
+		"spf=pass", "smtp.mailfrom="+"b.test", "with ESMTPS", "from mx.b.test ([127.0.17.2])"); err != nil {
 		t.Error(err)
 	}
 	if strings.Contains(got, "bank.test") {
@@ -73,7 +73,8 @@ func (w *world) hundred(t *testing.T) {
 	if n := len(w.logB(t, "/smtp[", "relay="+hostA, "to=<n", "status=sent (250 ")); n != 100 {
 		t.Errorf("Postfix counts %d recipients", n)
 	}
-	for _, to := range l.to {
+	for i := 0; i < len(l.to); i += 10 { // a log-in each
+		to := l.to[i]
 		if got := w.Mailbox(t, to, "INBOX"); len(got) != 1 || !hasAll(got[0], "Subject: to a hundred\r\n", "Delivered-To: "+to+"\r\n") {
 			t.Fatalf("%s has %d messages", to, len(got))
 		}

@@ -108,13 +108,13 @@ virtual_alias_maps = inline:{ loop@b.test=loop@a.test }
 virtual_uid_maps = static:8
 virtual_gid_maps = static:8
 virtual_minimum_uid = 1
-transport_maps = inline:{ a.test=smtp:[%[7]s]:%[8]d, { gone@b.test = gone:5.1.1 has left } }
+transport_maps = inline:{ a.test=smtp:[%[7]s]:%[8]d, gone@b.test=gone: }
 smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_recipient_restrictions = check_policy_service inet:%[9]s
 `, hostB, cert, sizeB, w.mail, bob, wide, hostA, port, w.policy.addr)
 	p, err := testbed.StartPostfix(t.Context(), dir, main, w.mxB+" inet n - n - - smtpd",
 		w.inB+" inet n - n - - smtpd -o mynetworks=127.0.0.0/8 -o smtpd_recipient_restrictions=permit_mynetworks",
-		"gone unix - - n - - error")
+		"gone unix - n n - - pipe user=mail argv=/bin/sh -c {exit 67}")
 	if err != nil {
 		t.Fatal(err)
 	}
