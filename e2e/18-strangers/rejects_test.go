@@ -44,6 +44,7 @@ func (w *world) rejects(t *testing.T) {
 			{Action: "refused", Sender: "two@evil.test", Network: "198.18.2.0/24", Reason: "more than one From"},
 			{Action: "refused", Sender: "boss@example.test", Network: "198.18.2.0/24", Reason: "those who log in"},
 			{Action: "junked", Sender: "quarantine@evil.test", Network: "198.18.2.0/24", Reason: "asks for quarantine"},
+			{Action: "junked", Sender: "nobody@evil.test", Network: "198.18.2.0/24", Reason: "no From field"},
 			{Action: "junked", Sender: "x@strict.test", Network: "198.18.2.0/24", Reason: "SPF record of strict.test"},
 			{Action: "refused", Sender: "x@lists.test", Network: "198.18.5.0/24", Reason: "policy of reject.test"},
 			{Action: "refused", Sender: "x@spam.test", Network: "198.18.6.0/24", Reason: "listed by bl.test"},

@@ -13,8 +13,7 @@ func TestStrangers(t *testing.T) {
 	w := newWorld(t)
 	t.Run("beside each other", func(t *testing.T) {
 		for name, run := range map[string]func(*testing.T){
-			"good": w.good, "forged": w.forged, "sealed": w.sealed, "listed": w.listed, "unusable list": w.unusable,
-			"suspect": w.suspect, "friend": w.friends, "sender list": w.senders, "limits": w.limits, "tarpit": w.tarpit,
+			"good": w.good, "forged": w.forged, "sealed": w.sealed, "listed": w.listed, "suspect": w.suspect, "friend": w.friends, "sender list": w.senders, "limits": w.limits, "tarpit": w.tarpit,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -65,6 +64,7 @@ func (w *world) forged(t *testing.T) {
 		{"forged: two", "two@evil.test", "From: <boss@example.test>\r\n" + by("x@evil.test", "forged: two"), "", 554, "more than one From"},
 		{"forged: quarantine", "quarantine@evil.test", by("ceo@junk.test", "forged: quarantine"), "Junk", 250, ""},
 		{"forged: SPF", "x@strict.test", by("x@strict.test", "forged: SPF"), "Junk", 250, ""},
+		{"forged: nobody", "nobody@evil.test", "Subject: forged: nobody\r\nMessage-ID: <n@x.test>\r\n\r\nHello.\r\n", "Junk", 250, ""},
 	} {
 		want(t, c.subject, w.send(t, p, c.from, alice, c.octets), c.code, c.words)
 		w.filed(t, alice, c.mailbox, c.subject)
