@@ -75,7 +75,7 @@ func (w *world) publish() {
 		`reject.test. IN TXT "v=spf1 -all"`, `_dmarc.reject.test. IN TXT "v=DMARC1; p=reject"`,
 		`junk.test. IN TXT "v=spf1 -all"`, `_dmarc.junk.test. IN TXT "v=DMARC1; p=quarantine"`,
 		`strict.test. IN TXT "v=spf1 -all"`, "strict.test. IN MX 10 mx.friend.test.",
-		`example.test. IN TXT "v=spf1 -all"`, "friend.test. IN MX 10 mx.friend.test.", "mx.friend.test. IN A 127.0.18.2",
+		`example.test. 1 IN TXT "v=spf1 -all"`, "friend.test. IN MX 10 mx.friend.test.", "mx.friend.test. IN A 127.0.18.2",
 		"2.0.0.127.bl.test. IN A 127.0.0.2", "2.0.0.127.wl.test. IN A 127.0.0.2")
 }
 
