@@ -84,7 +84,7 @@ race: go
 	@scripts/need.sh modules postgres race
 
 clients: go
-	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd
+	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd postfix
 
 peers: go
 	@scripts/need.sh modules postgres postfix dovecot-imapd dovecot-lmtpd

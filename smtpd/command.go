@@ -162,7 +162,8 @@ func (w *wire) rcpt(arg string) {
 		w.refuse("RCPT", replyBadRecipient)
 		return
 	}
-	if bad := rcptParams(params); bad != nil {
+	params, bad := rcptParams(params)
+	if bad != nil {
 		w.refuse("RCPT", bad)
 		return
 	}

@@ -86,13 +86,21 @@ func (w *wire) sizeParam(value string) *smtp.SMTPError {
 	return nil
 }
 
-func rcptParams(params string) *smtp.SMTPError {
-	return eachParam(params, rcptKeywords, func(_, _ string, given bool) *smtp.SMTPError {
+// rcptParams checks the parameters of RCPT and gives those that go-smtp shall
+// read.
+func rcptParams(params string) (forward string, bad *smtp.SMTPError) {
+	var b strings.Builder
+	bad = eachParam(params, rcptKeywords, func(key, value string, given bool) *smtp.SMTPError {
 		if !given {
 			return replyBadParam
 		}
+		if key == "ORCPT" {
+			value = typedORCPT(value)
+		}
+		b.WriteString(" " + key + "=" + value)
 		return nil
 	})
+	return b.String(), bad
 }
 
 // envelopeOf gives the Envelope of a MAIL.
