@@ -48,6 +48,9 @@ func runSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
 }
 
 func runUIDSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
+	for _, set := range a.sets {
+		s.holdsNumbers = s.holdsNumbers || s.has(featureQresync) && !set.uid && !set.set.Saved
+	}
 	return s.search(ctx, a, true)
 }
 

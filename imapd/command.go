@@ -164,15 +164,17 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		}
 	}
 	s.noteBefore(name)
+	s.holdsNumbers = false
 	rep, err := c.run(ctx, s, d)
 	if fatal(err) {
 		return rep, err
 	}
 	if s.sel != nil {
-		uerr := s.update(ctx, !c.noExpunge)
+		uerr := s.update(ctx, !c.noExpunge && !s.holdsNumbers)
 		if fatal(uerr) {
 			return rep, uerr
 		}
+		s.tellLag(uerr != nil)
 		if uerr != nil && err == nil {
 			// The command itself is done; the next one looks again.
 			s.logInternal("mailbox update", uerr)
