@@ -60,6 +60,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
 	{name: "QRESYNC", rfc: "7162", states: loggedIn, enable: featureQresync, transcripts: "qresync"},
+	{name: "OBJECTID", rfc: "8474", states: loggedIn, transcripts: "objectid"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},

@@ -96,6 +96,7 @@ func (s *session) writeSelected(state mail.MailboxState) {
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(uint64(s.sel.mailbox.UIDValidity)).Raw("] UIDs valid\r\n")
 	s.enc.Raw("* OK [UIDNEXT ").Number(uint64(state.UIDNext)).Raw("] next UID\r\n")
 	s.writeHighest(state.HighestModSeq)
+	s.enc.Raw("* OK [", mailboxIDCode(s.sel.mailbox), "] mailbox id\r\n")
 }
 
 func (s *session) writeHighest(m mail.ModSeq) {

@@ -78,6 +78,9 @@ func init() {
 		"BODY":   func(p *searchParser) criterion { return p.text(false) },
 		"TEXT":   func(p *searchParser) criterion { return p.text(true) },
 		"MODSEQ": func(p *searchParser) criterion { return p.modSeq() },
+
+		"EMAILID":  objectIDKey(0, func(r *mail.MessageRow) string { return emailID(r.MessageID) }),
+		"THREADID": objectIDKey(mail.ColThread, func(r *mail.MessageRow) string { return threadID(r.ThreadID) }),
 	}
 }
 
