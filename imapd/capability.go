@@ -61,6 +61,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
 	{name: "QRESYNC", rfc: "7162", states: loggedIn, enable: featureQresync, transcripts: "qresync"},
 	{name: "OBJECTID", rfc: "8474", states: loggedIn, transcripts: "objectid"},
+	{name: "SAVEDATE", rfc: "8514", states: loggedIn, transcripts: "savedate"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},

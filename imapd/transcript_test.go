@@ -131,6 +131,10 @@ func (tr *transcript) directive(text string) {
 			FROM mailbox_counters c WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id AND s.account_id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)
 		}
+	case text == "saved long ago":
+		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE mailbox_messages SET saved_at = '2014-12-28 18:50:53+00' WHERE account_id = $1`, int64(tr.account)); err != nil {
+			tr.t.Fatal(err)
+		}
 	case text == "disable":
 		tr.b.mu.Lock()
 		tr.b.ended[tr.account] = true
