@@ -16,6 +16,7 @@ const (
 	featureUTF8
 	featureCondstore
 	featureQresync
+	featureUIDOnly
 )
 
 // capability is a row of the capability table.
@@ -60,6 +61,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
 	{name: "QRESYNC", rfc: "7162", states: loggedIn, enable: featureQresync, transcripts: "qresync"},
+	{name: "UIDONLY", rfc: "9586", states: loggedIn, enable: featureUIDOnly, transcripts: "uidonly"},
 	{name: "OBJECTID", rfc: "8474", states: loggedIn, transcripts: "objectid"},
 	{name: "SAVEDATE", rfc: "8514", states: loggedIn, transcripts: "savedate"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},

@@ -94,7 +94,7 @@ func runFetch(ctx context.Context, s *session, a fetchArgs) (reply, error) {
 }
 
 func runUIDFetch(ctx context.Context, s *session, a fetchArgs) (reply, error) {
-	if !a.has("UID") {
+	if !a.has("UID") && !s.has(featureUIDOnly) {
 		a.items = append([]fetchItem{itemUID}, a.items...)
 	}
 	return s.fetch(ctx, a, true)

@@ -48,6 +48,9 @@ func runExamine(ctx context.Context, s *session, a selectArgs) (reply, error) {
 }
 
 func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply, error) {
+	if s.has(featureUIDOnly) && a.resync != nil && a.resync.seqs != nil {
+		return reply{}, uidRequired() // RFC 9586 §3.7
+	}
 	if s.sel != nil {
 		// A SELECT that fails leaves no mailbox selected (RFC 9051 §6.3.2).
 		s.unselect()

@@ -128,9 +128,9 @@ func (s *session) writeStored(ctx context.Context, a storeArgs, uid bool, rows [
 		if !ok || silent && !modseq {
 			continue
 		}
-		s.enc.Raw("* ").Number(uint64(seq)).Raw(" FETCH (")
+		s.beginFetch(seq, m.UID)
 		sep := ""
-		if uid || modseq {
+		if (uid || modseq) && !s.has(featureUIDOnly) {
 			s.enc.Raw("UID ").Number(uint64(m.UID))
 			sep = " "
 		}

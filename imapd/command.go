@@ -156,6 +156,9 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 	if c.states&s.state == 0 {
 		return reply{}, s.wrongState(c)
 	}
+	if s.has(featureUIDOnly) && c.numbered() {
+		return reply{}, uidRequired()
+	}
 	// A command without arguments has no space after its name.
 	if !d.AtEnd() {
 		d.SP()

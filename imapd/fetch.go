@@ -29,7 +29,7 @@ type fetch struct {
 
 func newFetch(s *session, a fetchArgs) *fetch {
 	f := &fetch{s: s, items: a.items, flags: a.has("FLAGS"), modseq: s.has(featureCondstore) && !a.has("MODSEQ"),
-		uid: s.has(featureCondstore) && !a.has("UID")}
+		uid: s.has(featureCondstore) && !s.has(featureUIDOnly) && !a.has("UID")}
 	for _, it := range a.items {
 		f.cols |= it.cols
 		f.rows = f.rows || it.row
@@ -183,7 +183,7 @@ func (f *fetch) write(ctx context.Context, m *fetched) error {
 		f.s.sel.stale = true // an expunge below that modseq is told before the tagged OK
 	}
 	enc := f.s.enc
-	enc.Raw("* ").Number(uint64(m.seq)).Raw(" FETCH (")
+	f.s.beginFetch(m.seq, m.flags.UID)
 	for i := range f.items {
 		if i > 0 {
 			enc.Raw(" ")

@@ -140,7 +140,7 @@ func (s *session) update(ctx context.Context, mayExpunge bool) error {
 
 // tell writes untagged responses for the view's updates.
 func (s *session) tell(ctx context.Context, updates []view.Update) error {
-	if s.has(featureQresync) {
+	if s.has(featureQresync | featureUIDOnly) {
 		updates = s.tellVanished(updates)
 	}
 	for _, u := range updates {
@@ -167,7 +167,11 @@ func (s *session) tellFlags(ctx context.Context, seq uint32, m mail.MessageFlags
 	if err := s.keywordsOf(ctx, m.Keywords); err != nil {
 		return err
 	}
-	s.enc.Raw("* ").Number(uint64(seq)).Raw(" FETCH (UID ").Number(uint64(m.UID)).Raw(" FLAGS ")
+	s.beginFetch(seq, m.UID)
+	if !s.has(featureUIDOnly) {
+		s.enc.Raw("UID ").Number(uint64(m.UID)).Raw(" ")
+	}
+	s.enc.Raw("FLAGS ")
 	s.writeFlags(m)
 	if s.has(featureCondstore) {
 		s.enc.Raw(" MODSEQ (").Number(uint64(m.ModSeq)).Raw(")")
