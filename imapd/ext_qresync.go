@@ -96,7 +96,8 @@ func (s *session) resync(ctx context.Context, r *resync, ch mail.Changes) error 
 	known = below(known, ch.State.UIDNext)
 	gone := ch.Vanished.Intersect(known)
 	ch.Rows = slices.DeleteFunc(ch.Rows, func(m mail.MessageFlags) bool { return !known.Contains(m.UID) })
-	if len(ch.Rows) > 0 || !ch.Complete {
+	// UIDFETCH needs no sequence numbers, and so no mailbox.
+	if len(ch.Rows) > 0 && !s.has(featureUIDOnly) || !ch.Complete {
 		if err := s.viewError(s.sel.view.Build(ctx)); err != nil {
 			return err
 		}
@@ -108,10 +109,9 @@ func (s *session) resync(ctx context.Context, r *resync, ch mail.Changes) error 
 	}
 	s.writeEarlier(gone)
 	for _, m := range ch.Rows {
-		if seq, ok := s.sel.view.Seq(m.UID); ok {
-			if err := s.tellFlags(ctx, seq, m); err != nil {
-				return err
-			}
+		seq, _ := s.sel.view.Seq(m.UID)
+		if err := s.tellFlags(ctx, seq, m); err != nil {
+			return err
 		}
 	}
 	return s.enc.Err()
