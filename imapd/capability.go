@@ -15,6 +15,8 @@ const (
 	featureRev2 feature = 1 << iota
 	featureUTF8
 	featureCondstore
+	featureQresync
+	featureUIDOnly
 )
 
 // capability is a row of the capability table.
@@ -58,6 +60,10 @@ var capabilities = withMechanisms([]capability{
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
+	{name: "QRESYNC", rfc: "7162", states: loggedIn, enable: featureQresync, transcripts: "qresync"},
+	{name: "UIDONLY", rfc: "9586", states: loggedIn, enable: featureUIDOnly, transcripts: "uidonly"},
+	{name: "OBJECTID", rfc: "8474", states: loggedIn, transcripts: "objectid"},
+	{name: "SAVEDATE", rfc: "8514", states: loggedIn, transcripts: "savedate"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},

@@ -54,7 +54,7 @@ func runCreate(ctx context.Context, s *session, a createArgs) (reply, error) {
 	if name == mail.Inbox {
 		return reply{}, no("ALREADYEXISTS", "INBOX is always there")
 	}
-	_, err = s.srv.Store.CreateMailbox(ctx, s.identity.Account, name, use)
+	made, err := s.srv.Store.CreateMailbox(ctx, s.identity.Account, name, use)
 	if use != "" && mail.Is(err, mail.CodeConflict) {
 		return reply{}, no("USEATTR", mail.TextOf(err)) // RFC 6154 §3
 	}
@@ -62,7 +62,7 @@ func runCreate(ctx context.Context, s *session, a createArgs) (reply, error) {
 		return reply{}, err
 	}
 	s.tellOldName("", name, a.name.given)
-	return reply{}, nil
+	return reply{code: mailboxIDCode(made)}, nil
 }
 
 func specialUse(wanted []string) (string, error) {

@@ -38,6 +38,9 @@ func runEnable(_ context.Context, s *session, names []string) (reply, error) {
 // enable switches features on. The first command that enables CONDSTORE while
 // a mailbox is selected is told its HIGHESTMODSEQ (RFC 7162 §3.1).
 func (s *session) enable(f feature) {
+	if f&featureQresync != 0 {
+		f |= featureCondstore // RFC 7162 §3.2.3
+	}
 	first := f&featureCondstore != 0 && !s.has(featureCondstore)
 	s.enabled |= f
 	s.enc.UTF8 = s.enabled&(featureRev2|featureUTF8) != 0

@@ -11,6 +11,7 @@ type fetchArgs struct {
 	set          wire.NumSet
 	items        []fetchItem
 	changedSince *mail.ModSeq
+	vanished     bool // VANISHED: tell of expunged messages, too
 }
 
 // maxFetchItems bounds the items of one FETCH.
@@ -20,7 +21,7 @@ const maxFetchItems = 256
 //
 //	fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
 //	        "(" fetch-att *(SP fetch-att) ")") [SP fetch-modifiers]   ; RFC 9051 §6.4.5
-//	fetch-modifiers = "(" "CHANGEDSINCE" SP mod-sequence-value ")"    ; RFC 7162 §3.1.4.1
+//	fetch-modifiers = "(" fetch-modifier *(SP fetch-modifier) ")"     ; RFC 4466 §2.4
 func parseFetch(_ *session, d *wire.Decoder) (a fetchArgs) {
 	a.set = d.NumSet()
 	d.SP()
@@ -40,7 +41,11 @@ func parseFetch(_ *session, d *wire.Decoder) (a fetchArgs) {
 		}
 	}
 	if d.Try(' ') {
-		a.parseModifier(d)
+		d.Expect('(')
+		for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
+			a.parseModifier(d)
+		}
+		d.Expect(')')
 	}
 	return a
 }
@@ -58,15 +63,21 @@ func (a *fetchArgs) add(d *wire.Decoder, name string) {
 	a.items = append(a.items, parse(d))
 }
 
+// parseModifier parses
+//
+//	fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value   ; RFC 7162 §3.1.4.1
+//	fetch-modifier =/ "VANISHED"                            ; RFC 7162 §3.2.6
 func (a *fetchArgs) parseModifier(d *wire.Decoder) {
-	d.Expect('(')
-	if d.Word() != "CHANGEDSINCE" {
+	switch d.Word() {
+	case "CHANGEDSINCE":
+		d.SP()
+		n := mail.ModSeq(d.Number64())
+		a.changedSince = &n
+	case "VANISHED":
+		a.vanished = true
+	default:
 		d.Fail("unknown FETCH modifier")
 	}
-	d.SP()
-	n := mail.ModSeq(d.Number64())
-	a.changedSince = &n
-	d.Expect(')')
 }
 
 func (a *fetchArgs) has(name string) bool {
@@ -83,13 +94,16 @@ func runFetch(ctx context.Context, s *session, a fetchArgs) (reply, error) {
 }
 
 func runUIDFetch(ctx context.Context, s *session, a fetchArgs) (reply, error) {
-	if !a.has("UID") {
+	if !a.has("UID") && !s.has(featureUIDOnly) {
 		a.items = append([]fetchItem{itemUID}, a.items...)
 	}
 	return s.fetch(ctx, a, true)
 }
 
 func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, error) {
+	if a.vanished && (!uid || a.changedSince == nil || !s.has(featureQresync)) {
+		return reply{}, bad("VANISHED goes with UID FETCH, CHANGEDSINCE and ENABLE QRESYNC")
+	}
 	if a.changedSince != nil && !a.has("MODSEQ") {
 		a.items = append(a.items, itemModSeq)
 	}
@@ -98,6 +112,11 @@ func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, erro
 	}
 	if err := s.numbers(ctx); err != nil {
 		return reply{}, err
+	}
+	if a.vanished {
+		if err := s.tellEarlier(ctx, a.set, *a.changedSince); err != nil {
+			return reply{}, err
+		}
 	}
 	uids, err := s.resolve(a.set, uid)
 	if err != nil {

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"slices"
 
 	"postroom/imapd/wire"
 	"postroom/internal/mail"
@@ -48,7 +49,13 @@ func runSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
 }
 
 func runUIDSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
+	s.holdsNumbers = s.has(featureQresync) && a.numbered()
 	return s.search(ctx, a, true)
+}
+
+// numbered tells whether sequence numbers are among the keys.
+func (a *searchArgs) numbered() bool {
+	return slices.ContainsFunc(a.sets, func(p *pendingSet) bool { return !p.uid && !p.set.Saved })
 }
 
 func (s *session) search(ctx context.Context, a *searchArgs, uid bool) (reply, error) {
@@ -82,6 +89,9 @@ type result struct {
 func (s *session) runProgram(ctx context.Context, a *searchArgs) ([]result, error) {
 	if a.charset != "" && !message.KnownCharset(a.charset) {
 		return nil, mail.Errorf(mail.CodeUnknownCharset, "charset not supported")
+	}
+	if s.has(featureUIDOnly) && a.numbered() {
+		return nil, uidRequired()
 	}
 	if a.modseq {
 		s.enable(featureCondstore)

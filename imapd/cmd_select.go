@@ -10,6 +10,7 @@ import (
 type selectArgs struct {
 	name      givenName
 	condstore bool
+	resync    *resync // nil: QRESYNC was not given
 }
 
 // parseSelect parses
@@ -17,6 +18,7 @@ type selectArgs struct {
 //	select       = "SELECT" SP mailbox [select-params]     ; RFC 9051 §6.3.2, RFC 4466 §2.1
 //	examine      = "EXAMINE" SP mailbox [select-params]
 //	select-param =/ "CONDSTORE"                            ; RFC 7162 §3.1.8
+//	select-param =/ "QRESYNC" SP "(" … ")"                 ; RFC 7162 §3.2.5
 func parseSelect(s *session, d *wire.Decoder) (a selectArgs) {
 	a.name = s.givenName(d)
 	if !d.Try(' ') {
@@ -24,10 +26,14 @@ func parseSelect(s *session, d *wire.Decoder) (a selectArgs) {
 	}
 	d.Expect('(')
 	for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
-		if d.Word() != "CONDSTORE" {
+		switch d.Word() {
+		case "CONDSTORE":
+			a.condstore = true
+		case "QRESYNC":
+			a.resync = parseResync(s, d)
+		default:
 			d.Fail("unknown SELECT parameter")
 		}
-		a.condstore = true
 	}
 	d.Expect(')')
 	return a
@@ -42,6 +48,9 @@ func runExamine(ctx context.Context, s *session, a selectArgs) (reply, error) {
 }
 
 func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply, error) {
+	if s.has(featureUIDOnly) && a.resync != nil && a.resync.seqs != nil {
+		return reply{}, uidRequired() // RFC 9586 §3.7
+	}
 	if s.sel != nil {
 		// A SELECT that fails leaves no mailbox selected (RFC 9051 §6.3.2).
 		s.unselect()
@@ -61,13 +70,19 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 		}
 		shown = tree.at[a.name.name]
 	}
-	state, err := s.selectMailbox(ctx, a.name.name, readOnly)
+	ch, err := s.selectMailbox(ctx, a.name.name, readOnly, a.resync)
 	if err != nil {
 		return reply{}, err
 	}
-	s.writeSelected(state)
+	s.writeSelected(ch.State)
 	if shown != nil {
 		s.writeList(listArgs{}, shown, a.name.given)
+	}
+	if a.resync.of(s.sel.mailbox) {
+		if err := s.resync(ctx, a.resync, ch); err != nil {
+			s.unselect()
+			return reply{}, err
+		}
 	}
 	if readOnly {
 		return reply{code: "READ-ONLY", text: "EXAMINE completed"}, nil
@@ -84,6 +99,7 @@ func (s *session) writeSelected(state mail.MailboxState) {
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(uint64(s.sel.mailbox.UIDValidity)).Raw("] UIDs valid\r\n")
 	s.enc.Raw("* OK [UIDNEXT ").Number(uint64(state.UIDNext)).Raw("] next UID\r\n")
 	s.writeHighest(state.HighestModSeq)
+	s.enc.Raw("* OK [", mailboxIDCode(s.sel.mailbox), "] mailbox id\r\n")
 }
 
 func (s *session) writeHighest(m mail.ModSeq) {

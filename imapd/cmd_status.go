@@ -11,6 +11,7 @@ import (
 type statusItem struct {
 	name  string
 	value func(*session, mail.Mailbox, mail.MailboxState) uint64
+	text  func(mail.Mailbox) string // instead of value
 }
 
 // statusItems are the items of RFC 9051 §6.3.11 and RFC 3501 §6.3.10, and of
@@ -49,11 +50,11 @@ func parseStatusItems(d *wire.Decoder) (items []statusItem) {
 	d.Expect('(')
 	for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
 		name := d.Word()
-		value := statusItems[name]
-		if value == nil {
+		it := statusItem{name, statusItems[name], statusTexts[name]}
+		if it.value == nil && it.text == nil {
 			d.Fail("unknown STATUS item")
 		}
-		items = append(items, statusItem{name, value})
+		items = append(items, it)
 	}
 	d.Expect(')')
 	return items
@@ -86,7 +87,12 @@ func (s *session) writeStatus(box mail.Mailbox, state mail.MailboxState, items [
 		if i > 0 {
 			s.enc.Raw(" ")
 		}
-		s.enc.Raw(it.name, " ").Number(it.value(s, box, state))
+		s.enc.Raw(it.name, " ")
+		if it.text != nil {
+			s.enc.Raw(it.text(box))
+			continue
+		}
+		s.enc.Number(it.value(s, box, state))
 	}
 	s.enc.Raw(")\r\n")
 }

@@ -82,24 +82,41 @@ func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, erro
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
-	res, err := s.srv.Store.StoreFlags(ctx, mail.StoreArgs{
-		Account: s.identity.Account, Mailbox: s.sel.mailbox.ID, UIDs: uids,
-		Mode: a.mode, Flags: a.flags.flags, Keywords: a.flags.keywords, UnchangedSince: a.unchangedSince,
-	})
-	if err != nil {
+	var res mail.StoreResult
+	if err := s.storeFlags(ctx, a, uid, uids, a.unchangedSince, &res); err != nil {
 		return reply{}, err
 	}
-	s.sel.stale = true
-	if err := s.writeStored(ctx, a, uid, res.Rows); err != nil {
-		return reply{}, err
+	if a.unchangedSince != nil && a.mode != mail.StoreSet {
+		if err := s.storeSame(ctx, a, uid, &res); err != nil {
+			return reply{}, err
+		}
 	}
-	s.sel.view.Told(res.Rows)
 	return s.storeReply(uids, uid, res)
 }
 
+// storeFlags stores, answers, and adds what was done to res: what of uids was
+// modified before is forgotten.
+func (s *session) storeFlags(ctx context.Context, a storeArgs, uid bool, uids mail.UIDSet, unchangedSince *mail.ModSeq, res *mail.StoreResult) error {
+	part, err := s.srv.Store.StoreFlags(ctx, mail.StoreArgs{
+		Account: s.identity.Account, Mailbox: s.sel.mailbox.ID, UIDs: uids,
+		Mode: a.mode, Flags: a.flags.flags, Keywords: a.flags.keywords, UnchangedSince: unchangedSince,
+	})
+	if err != nil {
+		return err
+	}
+	s.sel.stale = true
+	if err := s.writeStored(ctx, a, uid, part.Rows); err != nil {
+		return err
+	}
+	s.sel.view.Told(part.Rows)
+	res.Rows = append(res.Rows, part.Rows...)
+	res.Modified = res.Modified.Subtract(uids).Union(part.Modified)
+	return nil
+}
+
 // writeStored answers with the new flags; silent with CONDSTORE still gives
-// the new MODSEQ (RFC 7162 §3.1.3), and the flags where the client can't know
-// them (RFC 9051 §6.4.6).
+// UID and the new MODSEQ (RFC 7162 §3.1.3, §3.2.4), and the flags where the
+// client can't know them (RFC 9051 §6.4.6).
 func (s *session) writeStored(ctx context.Context, a storeArgs, uid bool, rows []mail.MessageFlags) error {
 	modseq := s.has(featureCondstore)
 	for _, m := range rows {
@@ -111,9 +128,9 @@ func (s *session) writeStored(ctx context.Context, a storeArgs, uid bool, rows [
 		if !ok || silent && !modseq {
 			continue
 		}
-		s.enc.Raw("* ").Number(uint64(seq)).Raw(" FETCH (")
+		s.beginFetch(seq, m.UID)
 		sep := ""
-		if uid {
+		if (uid || modseq) && !s.has(featureUIDOnly) {
 			s.enc.Raw("UID ").Number(uint64(m.UID))
 			sep = " "
 		}

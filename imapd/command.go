@@ -156,6 +156,9 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 	if c.states&s.state == 0 {
 		return reply{}, s.wrongState(c)
 	}
+	if s.has(featureUIDOnly) && c.numbered() {
+		return reply{}, uidRequired()
+	}
 	// A command without arguments has no space after its name.
 	if !d.AtEnd() {
 		d.SP()
@@ -164,15 +167,17 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		}
 	}
 	s.noteBefore(name)
+	s.holdsNumbers = false
 	rep, err := c.run(ctx, s, d)
 	if fatal(err) {
 		return rep, err
 	}
 	if s.sel != nil {
-		uerr := s.update(ctx, !c.noExpunge)
+		uerr := s.update(ctx, !c.noExpunge && !s.holdsNumbers)
 		if fatal(uerr) {
 			return rep, uerr
 		}
+		s.tellLag(uerr != nil)
 		if uerr != nil && err == nil {
 			// The command itself is done; the next one looks again.
 			s.logInternal("mailbox update", uerr)

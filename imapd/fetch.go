@@ -21,13 +21,15 @@ type fetch struct {
 	seen   bool
 	flags  bool        // FLAGS was asked for
 	modseq bool        // MODSEQ goes with flags though not asked for (RFC 7162 §3.1)
+	uid    bool        // UID goes with flags that this FETCH changed (RFC 7162 §3.2.4)
 	marked mail.UIDSet // just got \Seen: their flags are told even if not asked for
 	told   []mail.MessageFlags
 	served mail.UIDSet
 }
 
 func newFetch(s *session, a fetchArgs) *fetch {
-	f := &fetch{s: s, items: a.items, flags: a.has("FLAGS"), modseq: s.has(featureCondstore) && !a.has("MODSEQ")}
+	f := &fetch{s: s, items: a.items, flags: a.has("FLAGS"), modseq: s.has(featureCondstore) && !a.has("MODSEQ"),
+		uid: s.has(featureCondstore) && !s.has(featureUIDOnly) && !a.has("UID")}
 	for _, it := range a.items {
 		f.cols |= it.cols
 		f.rows = f.rows || it.row
@@ -40,7 +42,7 @@ func (f *fetch) run(ctx context.Context, uids mail.UIDSet) error {
 	if !f.rows {
 		return f.fromSnapshot(ctx, uids)
 	}
-	wanted := f.known(uids)
+	wanted := f.s.sel.view.Counted(uids)
 	for len(wanted) > 0 {
 		batch := wanted
 		if f.seen {
@@ -57,14 +59,6 @@ func (f *fetch) run(ctx context.Context, uids mail.UIDSet) error {
 	}
 	f.s.sel.view.Told(f.told)
 	return nil
-}
-
-// known gives the messages of uids that the client counts.
-func (f *fetch) known(uids mail.UIDSet) (out mail.UIDSet) {
-	for _, m := range f.s.sel.view.All(uids) {
-		out.Append(m.UID)
-	}
-	return out
 }
 
 // cut splits a set after n UIDs.
@@ -173,7 +167,8 @@ func (f *fetch) write(ctx context.Context, m *fetched) error {
 			}
 		}
 	}
-	extra := !f.flags && f.marked.Contains(m.flags.UID)
+	marked := f.marked.Contains(m.flags.UID)
+	extra := !f.flags && marked
 	if f.flags || extra {
 		if err := f.s.keywordsOf(ctx, m.flags.Keywords); err != nil {
 			return err
@@ -184,8 +179,11 @@ func (f *fetch) write(ctx context.Context, m *fetched) error {
 			f.told = append(f.told, told)
 		}
 	}
+	if m.flags.ModSeq > f.s.sel.view.Synced() {
+		f.s.sel.stale = true // an expunge below that modseq is told before the tagged OK
+	}
 	enc := f.s.enc
-	enc.Raw("* ").Number(uint64(m.seq)).Raw(" FETCH (")
+	f.s.beginFetch(m.seq, m.flags.UID)
 	for i := range f.items {
 		if i > 0 {
 			enc.Raw(" ")
@@ -197,6 +195,9 @@ func (f *fetch) write(ctx context.Context, m *fetched) error {
 	if extra { // what this FETCH itself changed
 		f.s.enc.Raw(" FLAGS ")
 		f.s.writeFlags(m.flags)
+	}
+	if f.uid && marked {
+		enc.Raw(" UID ").Number(uint64(m.flags.UID))
 	}
 	if f.modseq && (f.flags || extra) {
 		enc.Raw(" MODSEQ (").Number(uint64(m.flags.ModSeq)).Raw(")")

@@ -45,6 +45,9 @@ func init() {
 		"ENVELOPE":      plainItem(itemEnvelope),
 		"BODYSTRUCTURE": plainItem(itemBodyStructure),
 		"MODSEQ":        plainItem(itemModSeq), // RFC 7162 §3.1.5
+		"SAVEDATE":      plainItem(itemSaveDate),
+		"EMAILID":       plainItem(itemEmailID),
+		"THREADID":      plainItem(itemThreadID),
 		"BODY": func(d *wire.Decoder) fetchItem {
 			if d.Peek() != '[' {
 				return itemBody

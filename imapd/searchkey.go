@@ -78,6 +78,14 @@ func init() {
 		"BODY":   func(p *searchParser) criterion { return p.text(false) },
 		"TEXT":   func(p *searchParser) criterion { return p.text(true) },
 		"MODSEQ": func(p *searchParser) criterion { return p.modSeq() },
+
+		"SAVEDBEFORE":       saved(func(day, t time.Time) bool { return day.Before(t) }),
+		"SAVEDON":           saved(func(day, t time.Time) bool { return day.Equal(t) }),
+		"SAVEDSINCE":        saved(func(day, t time.Time) bool { return !day.Before(t) }),
+		"SAVEDATESUPPORTED": func(*searchParser) criterion { return onSnapshot(func(*candidate) bool { return true }) },
+
+		"EMAILID":  objectIDKey(0, func(r *mail.MessageRow) string { return emailID(r.MessageID) }),
+		"THREADID": objectIDKey(mail.ColThread, func(r *mail.MessageRow) string { return threadID(r.ThreadID) }),
 	}
 }
 

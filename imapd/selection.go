@@ -18,30 +18,43 @@ type selection struct {
 	saved    mail.UIDSet // "$", the saved search result (RFC 5182)
 }
 
-// selectMailbox opens a mailbox; the one before is left.
-func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool) (mail.MailboxState, error) {
+// selectMailbox opens a mailbox; the one before is left. It gives the state as
+// of one moment, with what happened since r.
+func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool, r *resync) (mail.Changes, error) {
 	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name)
 	if err != nil {
-		return mail.MailboxState{}, err
+		return mail.Changes{}, err
 	}
 	sel := &selection{mailbox: box, readOnly: readOnly}
 	// Watch before reading the state: what is committed in between is seen.
 	if s.srv.WatchMailbox != nil {
 		sel.watch = s.srv.WatchMailbox(s.identity.Account, box.ID)
 	}
-	states, err := s.srv.Store.States(ctx, s.identity.Account, []mail.MailboxID{box.ID})
+	ch, err := s.opening(ctx, box, r)
 	if err != nil {
 		sel.close()
-		return mail.MailboxState{}, err
+		return ch, err
+	}
+	sel.view = s.srv.Views.Open(s.identity.Account, box.ID, ch.State)
+	s.sel, s.state = sel, selected
+	return ch, nil
+}
+
+// opening reads the state that a mailbox is opened in: for a client that
+// resynchronizes together with the changes, so that both are of one moment.
+func (s *session) opening(ctx context.Context, box mail.Mailbox, r *resync) (mail.Changes, error) {
+	if r.of(box) {
+		return s.srv.Store.ChangesSince(ctx, s.identity.Account, box.ID, r.since)
+	}
+	states, err := s.srv.Store.States(ctx, s.identity.Account, []mail.MailboxID{box.ID})
+	if err != nil {
+		return mail.Changes{}, err
 	}
 	state, ok := states[box.ID]
 	if !ok {
-		sel.close()
-		return state, mail.Errorf(mail.CodeNotFound, "no such mailbox")
+		return mail.Changes{}, mail.Errorf(mail.CodeNotFound, "no such mailbox")
 	}
-	sel.view = s.srv.Views.Open(s.identity.Account, box.ID, state)
-	s.sel, s.state = sel, selected
-	return state, nil
+	return mail.Changes{State: state}, nil
 }
 
 func (l *selection) close() {
@@ -127,6 +140,9 @@ func (s *session) update(ctx context.Context, mayExpunge bool) error {
 
 // tell writes untagged responses for the view's updates.
 func (s *session) tell(ctx context.Context, updates []view.Update) error {
+	if s.has(featureQresync | featureUIDOnly) {
+		updates = s.tellVanished(updates)
+	}
 	for _, u := range updates {
 		switch u.Kind {
 		case view.Expunged:
@@ -151,7 +167,11 @@ func (s *session) tellFlags(ctx context.Context, seq uint32, m mail.MessageFlags
 	if err := s.keywordsOf(ctx, m.Keywords); err != nil {
 		return err
 	}
-	s.enc.Raw("* ").Number(uint64(seq)).Raw(" FETCH (UID ").Number(uint64(m.UID)).Raw(" FLAGS ")
+	s.beginFetch(seq, m.UID)
+	if !s.has(featureUIDOnly) {
+		s.enc.Raw("UID ").Number(uint64(m.UID)).Raw(" ")
+	}
+	s.enc.Raw("FLAGS ")
 	s.writeFlags(m)
 	if s.has(featureCondstore) {
 		s.enc.Raw(" MODSEQ (").Number(uint64(m.ModSeq)).Raw(")")

@@ -58,11 +58,14 @@ type session struct {
 	identity Identity
 	enabled  feature
 	sel      *selection // while selected
-	kw       keywordNames
-	errors   int
-	failures int         // log-ins refused
-	client   string      // what it says it is, by ID
-	login    *mail.Login // not noted yet
+	// holdsNumbers: the running command is a UID command and has sequence
+	// numbers all the same, so no VANISHED may be sent (RFC 7162 §3.2.10.2).
+	holdsNumbers bool
+	kw           keywordNames
+	errors       int
+	failures     int         // log-ins refused
+	client       string      // what it says it is, by ID
+	login        *mail.Login // not noted yet
 
 	watcher *watcher
 	recheck atomic.Bool // the account changed: may it still be here?

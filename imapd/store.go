@@ -25,6 +25,7 @@ type Store interface {
 	Keywords(ctx context.Context, account mail.AccountID) ([]string, error)
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
 	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	VanishedSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (uids mail.UIDSet, complete bool, err error)
 	FetchMessages(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error
 	StoreFlags(ctx context.Context, args mail.StoreArgs) (mail.StoreResult, error)
 	Copy(ctx context.Context, account mail.AccountID, src mail.MailboxID, uids mail.UIDSet, dst mail.MailboxID) (mail.CopyResult, error)

@@ -126,6 +126,15 @@ func (tr *transcript) directive(text string) {
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)
 		}
+	case text == "expunges forgotten":
+		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE mailbox_state s SET vanished_floor = c.highestmodseq
+			FROM mailbox_counters c WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id AND s.account_id = $1`, int64(tr.account)); err != nil {
+			tr.t.Fatal(err)
+		}
+	case text == "saved long ago":
+		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE mailbox_messages SET saved_at = '2014-12-28 18:50:53+00' WHERE account_id = $1`, int64(tr.account)); err != nil {
+			tr.t.Fatal(err)
+		}
 	case text == "disable":
 		tr.b.mu.Lock()
 		tr.b.ended[tr.account] = true

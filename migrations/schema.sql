@@ -253,7 +253,7 @@ CREATE TABLE messages (
     bodystructure bytea  NOT NULL, -- IMAP wire form
     parts         bytea  NOT NULL, -- offsets of the MIME parts in the blob
     preview       text   NOT NULL,
-    thread_id     bigint NOT NULL,
+    thread_id     bigint NOT NULL, -- of the first msg-id in References, In-Reply-To or Message-ID; else id
     message_id    text   NOT NULL, -- Message-ID field, cleaned; '' when none
     sent_at       timestamptz,     -- Date field
     trace_id      bigint NOT NULL, -- queue id; 0 for APPEND

@@ -70,6 +70,29 @@ func (s *Store) ChangesSince(ctx context.Context, acct mail.AccountID, mbox mail
 		Complete: since >= r.state.VanishedFloor}, nil
 }
 
+// sqlVanished is the part of sqlChanges for who needs no more.
+const sqlVanished = `SELECT s.vanished_floor, (SELECT range_agg(c.uids) FROM mailbox_changes c
+		WHERE c.account_id = $1 AND c.mailbox_id = $2 AND c.modseq > $3 AND c.kind = 'x')
+	FROM mailbox_state s WHERE s.account_id = $1 AND s.mailbox_id = $2`
+
+// VanishedSince gives the UIDs expunged above a modseq. complete is false when
+// the modseq is below the log's floor: then some may be missing. CodeNotFound
+// when the mailbox is gone.
+func (s *Store) VanishedSince(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, since mail.ModSeq) (uids mail.UIDSet, complete bool, err error) {
+	floor := int64(-1)
+	var gone multirange
+	err = s.pinned(ctx, func(b *pgx.Batch) {
+		b.Queue(sqlVanished, acct, mbox, int64(since)).Query(func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, []any{&floor, &gone}, func() error { return nil })
+			return err
+		})
+	})
+	if err == nil && floor < 0 {
+		err = noMailbox()
+	}
+	return fromMultirange(gone), since >= mail.ModSeq(floor), err
+}
+
 type changesRead struct {
 	loaded
 	vanished mail.UIDSet

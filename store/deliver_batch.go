@@ -108,7 +108,7 @@ func (g *group) queueBlobs() {
 }
 
 func (g *group) queueMessages() {
-	var account, id, blob, size, header, trace []int64
+	var account, id, blob, size, header, trace, thread []int64
 	var prefix, fields, envelope, structure, parts [][]byte
 	var preview, messageID []string
 	var sent []*time.Time
@@ -120,6 +120,7 @@ func (g *group) queueMessages() {
 			prefix, fields, envelope = append(prefix, filled(m.prefix)), append(fields, filled(sum.Fields)), append(envelope, filled(sum.Envelope))
 			structure, parts = append(structure, filled(sum.BodyStructure)), append(parts, filled(sum.Parts))
 			preview, messageID = append(preview, clean(sum.Preview)), append(messageID, clean(sum.MessageID))
+			thread = append(thread, int64(threadID(m.id, sum)))
 			var at *time.Time
 			if !sum.SentAt.IsZero() {
 				at = &sum.SentAt
@@ -128,7 +129,7 @@ func (g *group) queueMessages() {
 		}
 	}
 	if len(id) > 0 {
-		g.batch.Queue(sqlMessages, account, id, blob, prefix, size, header, fields, envelope, structure, parts, preview, messageID, sent, trace)
+		g.batch.Queue(sqlMessages, account, id, blob, prefix, size, header, fields, envelope, structure, parts, preview, messageID, sent, trace, thread)
 	}
 }
 

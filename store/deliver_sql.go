@@ -21,11 +21,11 @@ const (
 	sqlMessages = `INSERT INTO messages (account_id, id, blob_id, prefix, size, header_size, fields, envelope,
 			bodystructure, parts, preview, thread_id, message_id, sent_at, trace_id)
 		SELECT account_id, id, blob_id, prefix, size, header_size, fields, envelope,
-			bodystructure, parts, preview, id, message_id, sent_at, trace_id
+			bodystructure, parts, preview, thread_id, message_id, sent_at, trace_id
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[],
-			$9::bytea[], $10::bytea[], $11::text[], $12::text[], $13::timestamptz[], $14::bigint[])
+			$9::bytea[], $10::bytea[], $11::text[], $12::text[], $13::timestamptz[], $14::bigint[], $15::bigint[])
 		AS r (account_id, id, blob_id, prefix, size, header_size, fields, envelope,
-			bodystructure, parts, preview, message_id, sent_at, trace_id)`
+			bodystructure, parts, preview, message_id, sent_at, trace_id, thread_id)`
 
 	sqlEvents = `INSERT INTO delivery_events (at, id, trace_id, kind, account_id, recipient, peer, text)
 		SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[])`

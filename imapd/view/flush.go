@@ -90,7 +90,7 @@ func (p *pending) updates() []Update {
 func (v *View) settle(p *pending) {
 	v.uidnext = v.newest.uidnext
 	if !p.ghosts {
-		v.modseq = v.newest.modseq
+		v.modseq, v.unsure = v.newest.modseq, nil
 	}
 	if len(p.keep) == 0 {
 		v.shown = v.newest

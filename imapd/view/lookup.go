@@ -100,6 +100,27 @@ func (v *View) Gone(uid mail.UID) bool {
 	return !ok
 }
 
+// AsOf gives the flags that a message had at a mod-sequence, when the client's
+// knowledge tells: it was told everything up to there, and nothing since.
+func (v *View) AsOf(uid mail.UID, at mail.ModSeq) (mail.MessageFlags, bool) {
+	if v.shown == nil || v.unsure.Contains(uid) {
+		return mail.MessageFlags{}, false
+	}
+	r, ok := v.shown.find(uint32(uid))
+	if told := mail.ModSeq(r.modseq); !ok || told > at || told < at && at > v.modseq {
+		return mail.MessageFlags{}, false
+	}
+	return v.shown.decode(r), true
+}
+
+// Counted gives the UIDs of set that the client counts.
+func (v *View) Counted(set mail.UIDSet) (out mail.UIDSet) {
+	for _, m := range v.All(set) {
+		out.Append(m.UID)
+	}
+	return out
+}
+
 // Untold tells whether the last Sync found new flags of a message that the
 // client has not been told.
 func (v *View) Untold(uid mail.UID) bool {

@@ -16,8 +16,11 @@ type client struct {
 	v      *View
 	told   []mail.UID
 	known  map[mail.UID]mail.ModSeq
+	flags  map[mail.UID]mail.Flags
 	synced []mail.MessageFlags // the mailbox at the last Sync
 }
+
+func (c *client) learn(r mail.MessageFlags) { c.known[r.UID], c.flags[r.UID] = r.ModSeq, r.Flags }
 
 type model struct {
 	t       *rapid.T
@@ -30,10 +33,10 @@ func (m *model) open() {
 	if len(m.clients) == 4 {
 		m.close()
 	}
-	c := &client{v: m.reg.Open(1, 2, m.src.state()), known: map[mail.UID]mail.ModSeq{}, synced: slices.Clone(m.src.rows)}
+	c := &client{v: m.reg.Open(1, 2, m.src.state()), known: map[mail.UID]mail.ModSeq{}, flags: map[mail.UID]mail.Flags{}, synced: slices.Clone(m.src.rows)}
 	for _, r := range m.src.rows {
 		c.told = append(c.told, r.UID)
-		c.known[r.UID] = r.ModSeq
+		c.learn(r)
 	}
 	m.clients = append(m.clients, c)
 }
@@ -85,6 +88,9 @@ func (m *model) checkNumbers(c *client) {
 		if got, ok := c.v.Seq(uid); !ok || got != uint32(i+1) {
 			m.t.Fatalf("number of UID %d is %d, want %d", uid, got, i+1)
 		}
+		if got, ok := c.v.AsOf(uid, c.known[uid]); ok && got.Flags != c.flags[uid] {
+			m.t.Fatalf("UID %d had flags %b at %d, the client knows %b", uid, got.Flags, c.known[uid], c.flags[uid])
+		}
 	}
 	if _, ok := c.v.UID(uint32(len(c.told) + 1)); ok {
 		m.t.Fatal("a number above Messages has a UID")
@@ -111,7 +117,7 @@ func (m *model) flush(c *client, mayExpunge bool) {
 			fresh := int(u.Seq) - len(c.told)
 			for _, r := range c.synced[len(c.synced)-fresh:] {
 				c.told = append(c.told, r.UID)
-				c.known[r.UID] = r.ModSeq
+				c.learn(r)
 			}
 		case Flags:
 			if uid := c.told[u.Seq-1]; uid != u.Row.UID {
@@ -120,7 +126,7 @@ func (m *model) flush(c *client, mayExpunge bool) {
 			if u.Row.ModSeq <= c.known[u.Row.UID] {
 				m.t.Fatalf("FETCH of UID %d repeats modseq %d", u.Row.UID, u.Row.ModSeq)
 			}
-			c.known[u.Row.UID] = u.Row.ModSeq
+			c.learn(u.Row)
 		}
 	}
 	if !mayExpunge && len(c.told) < before {
@@ -158,7 +164,7 @@ func (m *model) store(c *client) {
 	rows := m.src.flag(func(i int) bool { return m.src.rows[i].UID == uid }, mail.FlagSeen, 3)
 	c.v.Told(rows)
 	for _, r := range rows {
-		c.known[r.UID] = r.ModSeq
+		c.learn(r)
 	}
 }
 

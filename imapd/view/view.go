@@ -24,6 +24,9 @@ type View struct {
 	// lazy is what Sync found while there was no snapshot: only arrivals.
 	lazy *mail.MailboxState
 	more uint32 // arrivals in lazy
+	// unsure are messages whose flags in shown are not those that the client
+	// was told: they changed or went before the view was built.
+	unsure mail.UIDSet
 }
 
 // Close ends the view.
@@ -54,6 +57,17 @@ func (v *View) Messages() uint32 {
 // what a HIGHESTMODSEQ response code may say (RFC 7162 §3.2.5.1). It stays
 // behind while an expunge is held back.
 func (v *View) ModSeq() mail.ModSeq { return v.modseq }
+
+// Synced is the mod-sequence that the last Sync or Build read.
+func (v *View) Synced() mail.ModSeq {
+	switch {
+	case v.built():
+		return v.newest.modseq
+	case v.lazy != nil:
+		return v.lazy.HighestModSeq
+	}
+	return v.modseq
+}
 
 // UIDNext is the UIDNEXT that goes with Messages.
 func (v *View) UIDNext() mail.UID { return v.uidnext }
@@ -163,6 +177,7 @@ func (v *View) Build(ctx context.Context) error {
 func (v *View) asOf(snap *Snapshot, vanished mail.UIDSet) *Snapshot {
 	var rows []mail.MessageFlags
 	var late mail.UIDSet
+	v.unsure = nil
 	for _, c := range snap.chunks {
 		for _, r := range c {
 			switch {
@@ -171,6 +186,7 @@ func (v *View) asOf(snap *Snapshot, vanished mail.UIDSet) *Snapshot {
 			case mail.ModSeq(r.modseq) > v.modseq:
 				m := snap.decode(r)
 				m.ModSeq = v.modseq
+				v.unsure.Append(m.UID)
 				rows = append(rows, m)
 			}
 		}
@@ -181,6 +197,7 @@ func (v *View) asOf(snap *Snapshot, vanished mail.UIDSet) *Snapshot {
 	for _, r := range vanished.Intersect(mail.UIDSet{{Lo: 0, Hi: max(v.uidnext, 1) - 1}}) {
 		for u := uint64(r.Lo); u <= uint64(r.Hi); u++ {
 			if _, ok := shown.find(uint32(u)); !ok {
+				v.unsure.AddRange(mail.UID(u), mail.UID(u))
 				ghosts = append(ghosts, mail.MessageFlags{UID: mail.UID(u), ModSeq: v.modseq})
 			}
 		}

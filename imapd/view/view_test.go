@@ -228,3 +228,38 @@ func TestMemory(t *testing.T) {
 	runtime.KeepAlive(idle)
 	runtime.KeepAlive(v)
 }
+
+func TestAsOfTellsWhatTheClientKnew(t *testing.T) {
+	src := newFake()
+	src.deliver(3)
+	v := open(t, src, NewRegistry(src), true)
+	late := open(t, src, NewRegistry(src), false) // on another node: no snapshot is there
+	at := src.modseq
+	src.flag(only(1), mail.FlagSeen)
+	sync1(t, v)
+	if m, ok := v.AsOf(2, at); !ok || m.Flags != 0 {
+		t.Errorf("before the change: %v %v", m, ok)
+	}
+	if err := late.Build(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := late.AsOf(2, at); ok {
+		t.Error("a view that came after the change knows the flags before it")
+	}
+	if _, ok := late.AsOf(1, at); !ok {
+		t.Error("what did not change is not known")
+	}
+	v.Flush(true)
+	late.Flush(true)
+	for _, v := range []*View{v, late} {
+		if _, ok := v.AsOf(2, at); ok {
+			t.Error("the flags before those last told are known")
+		}
+		if m, ok := v.AsOf(2, src.modseq); !ok || m.Flags != mail.FlagSeen {
+			t.Errorf("as told: %v %v", m, ok)
+		}
+		if _, ok := v.AsOf(1, src.modseq+1); ok {
+			t.Error("the future is known")
+		}
+	}
+}
