@@ -15,6 +15,7 @@ const (
 	featureRev2 feature = 1 << iota
 	featureUTF8
 	featureCondstore
+	featureMetadata
 )
 
 // capability is a row of the capability table.
@@ -60,6 +61,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
+	{name: "METADATA", rfc: "5464", states: loggedIn, enable: featureMetadata, transcripts: "metadata"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},
 })
 

@@ -59,6 +59,7 @@ type session struct {
 	enabled  feature
 	sel      *selection // while selected
 	kw       keywordNames
+	metadata metadataSeen
 	errors   int
 	failures int         // log-ins refused
 	client   string      // what it says it is, by ID
@@ -175,7 +176,11 @@ func (s *session) woken(ctx context.Context) error {
 	if s.stopped.Load() {
 		return s.bye("UNAVAILABLE", "server is shutting down")
 	}
-	if s.state&loggedIn != 0 && s.recheck.Swap(false) && s.srv.StillValid != nil {
+	if s.state&loggedIn == 0 || !s.recheck.Swap(false) {
+		return nil
+	}
+	s.metadata.stale = true
+	if s.srv.StillValid != nil {
 		err := s.srv.StillValid(ctx, s.identity)
 		switch {
 		case err == nil:

@@ -22,6 +22,10 @@ type Store interface {
 	Unsubscribe(ctx context.Context, account mail.AccountID, name string) error
 	Subscriptions(ctx context.Context, account mail.AccountID) ([]string, error)
 
+	Metadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, names []string, depth int) ([]mail.Annotation, error)
+	SetMetadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, list []mail.Annotation) (seq int64, err error)
+	MetadataChanges(ctx context.Context, account, user mail.AccountID, since int64) (list []mail.AnnotationChange, now int64, err error)
+
 	Keywords(ctx context.Context, account mail.AccountID) ([]string, error)
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
 	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)

@@ -217,6 +217,20 @@ CREATE TABLE subscriptions (
     PRIMARY KEY (account_id, name)
 );
 
+-- Annotations (RFC 5464) of mailboxes and, with mailbox_id 0, an account's own of
+-- the server. A removed one stays for a while, so that sessions learn of it.
+CREATE TABLE metadata (
+    account_id bigint NOT NULL, -- whose mailbox it is
+    mailbox_id bigint NOT NULL,
+    user_id    bigint NOT NULL, -- whose private entry it is; 0: shared
+    entry      text   NOT NULL, -- '/private/comment', in lower case
+    value      bytea,           -- NULL: removed
+    seq        bigint NOT NULL, -- accounts.change_seq at its last change
+    PRIMARY KEY (account_id, mailbox_id, user_id, entry)
+);
+-- For: what changed since a session looked.
+CREATE INDEX metadata_seq ON metadata (account_id, seq);
+
 -- The lock of a mailbox: whoever writes to it holds this row, so commit order is
 -- modseq order. Its counters stand in the newest row of mailbox_changes: a row
 -- that each delivery updates would leave a version behind for every delivery as
