@@ -61,6 +61,9 @@ var capabilities = withMechanisms([]capability{
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
+	{name: "ACL", rfc: "4314", states: loggedIn, transcripts: "acl"},
+	{name: "RIGHTS=texk", rfc: "4314", states: loggedIn, transcripts: "acl"},
+	{name: "LIST-MYRIGHTS", rfc: "8440", states: loggedIn, transcripts: "acl"},
 	{name: "METADATA", rfc: "5464", states: loggedIn, enable: featureMetadata, transcripts: "metadata"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},
 })

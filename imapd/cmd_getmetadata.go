@@ -90,10 +90,11 @@ func parseDepth(d *wire.Decoder) int {
 }
 
 func runGetMetadata(ctx context.Context, s *session, a getMetadataArgs) (reply, error) {
-	box, err := s.metadataOf(ctx, a.mailbox)
+	p, err := s.metadataOf(ctx, a.mailbox)
 	if err != nil {
 		return reply{}, err
 	}
+	box := p.box
 	list, err := s.srv.Store.Metadata(ctx, box.Account, box.ID, s.identity.Account, a.names, a.depth)
 	if err != nil {
 		return reply{}, err

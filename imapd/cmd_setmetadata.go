@@ -38,7 +38,11 @@ func parseSetMetadata(s *session, d *wire.Decoder) (a setMetadataArgs) {
 }
 
 func runSetMetadata(ctx context.Context, s *session, a setMetadataArgs) (reply, error) {
+	needed := mail.RightLookup
 	for _, x := range a.list {
+		if strings.HasPrefix(x.Entry, "/shared/") {
+			needed |= mail.RightWrite
+		}
 		switch {
 		case len(x.Value) > mail.MaxAnnotation:
 			return reply{}, no("METADATA MAXSIZE "+strconv.Itoa(mail.MaxAnnotation), "the value is too long")
@@ -48,11 +52,14 @@ func runSetMetadata(ctx context.Context, s *session, a setMetadataArgs) (reply, 
 			return reply{}, no("CANNOT", "a special use is given by CREATE")
 		}
 	}
-	box, err := s.metadataOf(ctx, a.mailbox)
+	p, err := s.metadataOf(ctx, a.mailbox)
+	if err == nil {
+		err = p.need(needed)
+	}
 	if err != nil {
 		return reply{}, err
 	}
-	seq, err := s.srv.Store.SetMetadata(ctx, box.Account, box.ID, s.identity.Account, a.list)
+	seq, err := s.srv.Store.SetMetadata(s.guard(ctx, p, needed), p.box.Account, p.box.ID, s.identity.Account, a.list)
 	if mail.Is(err, mail.CodeTooMany) {
 		return reply{}, no("METADATA TOOMANY", mail.TextOf(err))
 	}

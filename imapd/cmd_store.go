@@ -69,23 +69,25 @@ func runUIDStore(ctx context.Context, s *session, a storeArgs) (reply, error) {
 }
 
 func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, error) {
-	if err := s.writable(); err != nil {
-		return reply{}, err
-	}
 	if a.unchangedSince != nil {
 		s.enable(featureCondstore)
 	}
 	if err := s.numbers(ctx); err != nil {
 		return reply{}, err
 	}
+	if err := s.writable(0); err != nil {
+		return reply{}, err
+	}
+	allowed, err := s.sel.allowed(a)
+	if err != nil {
+		return reply{}, err
+	}
 	uids, err := s.resolve(a.set, uid)
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
-	res, err := s.srv.Store.StoreFlags(ctx, mail.StoreArgs{
-		Account: s.identity.Account, Mailbox: s.sel.mailbox.ID, UIDs: uids,
-		Mode: a.mode, Flags: a.flags.flags, Keywords: a.flags.keywords, UnchangedSince: a.unchangedSince,
-	})
+	allowed.Account, allowed.Mailbox, allowed.UIDs = s.sel.mailbox.Account, s.sel.mailbox.ID, uids
+	res, err := s.srv.Store.StoreFlags(s.sel.guard(ctx, s, s.sel.rights&flagRights), allowed)
 	if err != nil {
 		return reply{}, err
 	}

@@ -54,13 +54,19 @@ func validEntry(name string, levels bool) bool {
 // the attribute is given by CREATE.
 const specialUseEntry = "/private/specialuse"
 
+// metadataRights are those of which one is needed besides "l" (RFC 5464 §3.3).
+const metadataRights = mail.RightRead | mail.RightSeen | mail.RightWrite | mail.RightInsert | mail.RightPost
+
 // metadataOf finds the mailbox; the name "" is the server, as id 0.
-func (s *session) metadataOf(ctx context.Context, name string) (mail.Mailbox, error) {
+func (s *session) metadataOf(ctx context.Context, name string) (place, error) {
 	if name == "" {
-		return mail.Mailbox{Account: s.identity.Account}, nil
+		return place{box: mail.Mailbox{Account: s.identity.Account}, rights: mail.AllRights}, nil
 	}
-	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name)
-	return box, err
+	p, err := s.placeWith(ctx, name, mail.RightLookup)
+	if err == nil && p.rights&metadataRights == 0 {
+		err = errNoRight
+	}
+	return p, err
 }
 
 // metadataSeen is what a session that enabled METADATA was told of.

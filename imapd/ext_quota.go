@@ -24,8 +24,13 @@ func runGetQuota(ctx context.Context, s *session, root string) (reply, error) {
 
 // getquotaroot = "GETQUOTAROOT" SP mailbox            ; RFC 9208 §4.1.2
 func runGetQuotaRoot(ctx context.Context, s *session, name string) (reply, error) {
-	if _, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name); err != nil {
+	p, err := s.placeWith(ctx, name, mail.RightRead)
+	if err != nil {
 		return reply{}, err
+	}
+	if p.box.Account != s.identity.Account { // no root that this user could ask for
+		s.enc.Raw("* QUOTAROOT ").Mailbox(name).CRLF()
+		return reply{}, nil
 	}
 	s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(` ""`, "\r\n")
 	return reply{}, s.writeQuota(ctx)

@@ -11,6 +11,8 @@ import (
 // selection is the selected mailbox of a session.
 type selection struct {
 	mailbox  mail.Mailbox
+	rights   mail.Rights
+	examined bool // by EXAMINE
 	readOnly bool
 	view     *view.View
 	watch    Watch
@@ -19,17 +21,15 @@ type selection struct {
 }
 
 // selectMailbox opens a mailbox; the one before is left.
-func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool) (mail.MailboxState, error) {
-	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name)
-	if err != nil {
-		return mail.MailboxState{}, err
-	}
-	sel := &selection{mailbox: box, readOnly: readOnly}
+func (s *session) selectMailbox(ctx context.Context, p place, readOnly bool) (mail.MailboxState, error) {
+	box := p.box
+	sel := &selection{mailbox: box, examined: readOnly}
+	sel.allow(p.rights)
 	// Watch before reading the state: what is committed in between is seen.
 	if s.srv.WatchMailbox != nil {
-		sel.watch = s.srv.WatchMailbox(s.identity.Account, box.ID)
+		sel.watch = s.srv.WatchMailbox(box.Account, box.ID)
 	}
-	states, err := s.srv.Store.States(ctx, s.identity.Account, []mail.MailboxID{box.ID})
+	states, err := s.srv.Store.States(ctx, box.Account, []mail.MailboxID{box.ID})
 	if err != nil {
 		sel.close()
 		return mail.MailboxState{}, err
@@ -39,7 +39,7 @@ func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool)
 		sel.close()
 		return state, mail.Errorf(mail.CodeNotFound, "no such mailbox")
 	}
-	sel.view = s.srv.Views.Open(s.identity.Account, box.ID, state)
+	sel.view = s.srv.Views.Open(box.Account, box.ID, state)
 	s.sel, s.state = sel, selected
 	return state, nil
 }
@@ -90,6 +90,10 @@ func (s *session) sync(ctx context.Context) error {
 		return nil
 	}
 	s.sel.stale = false
+	if err := s.lookAtRights(ctx); err != nil {
+		s.sel.stale = true
+		return err
+	}
 	err := s.sel.view.Sync(ctx)
 	return s.viewError(err)
 }
@@ -192,10 +196,11 @@ func (s *session) resolve(set wire.NumSet, uid bool) (mail.UIDSet, error) {
 	return uids, nil
 }
 
-// writable refuses writing commands in a mailbox opened by EXAMINE.
-func (s *session) writable() error {
+// writable refuses writing commands in a mailbox that is open read-only, and
+// without the rights for them.
+func (s *session) writable(needed mail.Rights) error {
 	if s.sel.readOnly {
 		return no("NOPERM", "the mailbox is open read-only")
 	}
-	return nil
+	return s.sel.need(needed)
 }

@@ -231,6 +231,18 @@ CREATE TABLE metadata (
 -- For: what changed since a session looked.
 CREATE INDEX metadata_seq ON metadata (account_id, seq);
 
+-- Who else may do what with a mailbox (RFC 4314). The owner may do all, and has no
+-- row. A change is made under the mailbox's lock.
+CREATE TABLE acl (
+    account_id bigint   NOT NULL, -- the owner
+    mailbox_id bigint   NOT NULL,
+    user_id    bigint   NOT NULL, -- 0: anyone
+    rights     smallint NOT NULL CHECK (rights BETWEEN 1 AND 2047), -- bits of internal/mail.Rights
+    PRIMARY KEY (account_id, mailbox_id, user_id)
+);
+-- For: what is shared with a user.
+CREATE INDEX acl_user ON acl (user_id, account_id, mailbox_id);
+
 -- The lock of a mailbox: whoever writes to it holds this row, so commit order is
 -- modseq order. Its counters stand in the newest row of mailbox_changes: a row
 -- that each delivery updates would leave a version behind for every delivery as

@@ -42,6 +42,11 @@ func (g *group) queueFile() {
 	}
 	targets := g.targetColumns()
 	g.batch.Queue(lock, targets[:2]...)
+	for _, u := range g.units {
+		if len(u.needs) > 0 {
+			g.batch.Queue(sqlNeeds, needColumns(u.needs)...)
+		}
+	}
 	g.batch.Queue(file, append(append(targets, g.rowColumns()...), slices.Sorted(maps.Keys(g.usage)))...)
 }
 

@@ -60,7 +60,10 @@ func (s *Store) SetMetadata(ctx context.Context, acct mail.AccountID, mailbox ma
 // nextChange counts a change of the account, under its lock.
 func nextChange(ctx context.Context, tx pgx.Tx, acct mail.AccountID) (seq int64, err error) {
 	err = tx.QueryRow(ctx, `UPDATE accounts SET change_seq = change_seq + 1 WHERE id = $1 RETURNING change_seq`, acct).Scan(&seq)
-	return seq, dbError(err)
+	if err != nil {
+		return 0, dbError(err)
+	}
+	return seq, checkNeeds(ctx, tx)
 }
 
 func mailboxExists(ctx context.Context, tx pgx.Tx, acct mail.AccountID, mailbox mail.MailboxID) error {

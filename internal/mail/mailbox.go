@@ -118,6 +118,7 @@ const (
 	StoreSet StoreMode = iota
 	StoreAdd
 	StoreRemove
+	StoreSetFlags // FLAGS by a user who may not change keywords
 )
 
 // StoreArgs is one STORE.
@@ -143,6 +144,17 @@ type StoreResult struct {
 	Modified UIDSet
 	// ModSeq is the highest modseq given out; 0 when nothing changed.
 	ModSeq ModSeq
+}
+
+// CopyArgs is one COPY or MOVE between accounts, or with fewer flags.
+type CopyArgs struct {
+	Account    AccountID
+	Mailbox    MailboxID
+	UIDs       UIDSet
+	ToAccount  AccountID
+	To         MailboxID
+	Flags      Flags // those that go along
+	NoKeywords bool
 }
 
 // CopyResult is what COPY or MOVE did. Src and Dst have the same number of
