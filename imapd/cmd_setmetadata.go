@@ -64,7 +64,7 @@ func runSetMetadata(ctx context.Context, s *session, a setMetadataArgs) (reply, 
 		return reply{}, no("METADATA TOOMANY", mail.TextOf(err))
 	}
 	if err == nil && s.has(featureMetadata) {
-		s.metadata.own[seq] = true
+		s.metadata.own[ownChange{p.box.Account, seq}] = true
 	}
 	return reply{}, err
 }

@@ -2,6 +2,8 @@ package imapd
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"postroom/imapd/wire"
@@ -54,16 +56,13 @@ func validEntry(name string, levels bool) bool {
 // the attribute is given by CREATE.
 const specialUseEntry = "/private/specialuse"
 
-// metadataRights are those of which one is needed besides "l" (RFC 5464 §3.3).
-const metadataRights = mail.RightRead | mail.RightSeen | mail.RightWrite | mail.RightInsert | mail.RightPost
-
 // metadataOf finds the mailbox; the name "" is the server, as id 0.
 func (s *session) metadataOf(ctx context.Context, name string) (place, error) {
 	if name == "" {
 		return place{box: mail.Mailbox{Account: s.identity.Account}, rights: mail.AllRights}, nil
 	}
 	p, err := s.placeWith(ctx, name, mail.RightLookup)
-	if err == nil && p.rights&metadataRights == 0 {
+	if err == nil && p.rights&mail.MetadataRights == 0 {
 		err = errNoRight
 	}
 	return p, err
@@ -71,15 +70,24 @@ func (s *session) metadataOf(ctx context.Context, name string) (place, error) {
 
 // metadataSeen is what a session that enabled METADATA was told of.
 type metadataSeen struct {
-	seq   int64          // the account's change_seq then
-	own   map[int64]bool // later ones of this session, of which it is not told
-	stale bool           // the account changed since
+	seqs  map[mail.AccountID]int64 // change_seq then, of the user's account and of those that share with him
+	own   map[ownChange]bool       // later ones of this session, of which it is not told
+	stale bool                     // something changed since
 }
 
-// watchMetadata begins to tell: of what changes from now on.
+type ownChange struct {
+	account mail.AccountID
+	seq     int64
+}
+
+// watchMetadata begins to tell: of what changes from now on, in mailboxes that
+// others share too.
 func (s *session) watchMetadata(ctx context.Context) error {
-	_, now, err := s.srv.Store.MetadataChanges(ctx, s.identity.Account, s.identity.Account, -1)
-	s.metadata = metadataSeen{seq: now, own: map[int64]bool{}}
+	if s.srv.WatchAccount != nil {
+		s.watcher.others <- s.srv.WatchAccount(0)
+	}
+	_, now, err := s.srv.Store.MetadataChanges(ctx, s.identity.Account, nil)
+	s.metadata = metadataSeen{seqs: now, own: map[ownChange]bool{}}
 	return err
 }
 
@@ -91,28 +99,25 @@ func (s *session) tellMetadata(ctx context.Context) {
 		return
 	}
 	m.stale = false
-	list, now, err := s.srv.Store.MetadataChanges(ctx, s.identity.Account, s.identity.Account, m.seq)
+	list, now, err := s.srv.Store.MetadataChanges(ctx, s.identity.Account, m.seqs)
 	if err != nil {
 		m.stale = true
 		s.logInternal("METADATA", err)
 		return
 	}
+	list = slices.DeleteFunc(list, func(c mail.AnnotationChange) bool { return m.own[ownChange{c.Account, c.Seq}] })
 	for i, c := range list {
-		if m.own[c.Seq] {
-			continue
-		}
-		if i == 0 || list[i-1].Mailbox != c.Mailbox || m.own[list[i-1].Seq] {
-			s.enc.Raw("* METADATA ").Mailbox(c.Mailbox)
+		if i == 0 || list[i-1].Account != c.Account || list[i-1].Mailbox != c.Mailbox {
+			if i > 0 {
+				s.enc.CRLF()
+			}
+			s.enc.Raw("* METADATA ").Mailbox(otherName(c.Owner, c.Mailbox))
 		}
 		s.enc.Raw(" ").AString(c.Entry)
-		if i+1 == len(list) || list[i+1].Mailbox != c.Mailbox || m.own[list[i+1].Seq] {
-			s.enc.CRLF()
-		}
 	}
-	m.seq = now
-	for seq := range m.own {
-		if seq <= now {
-			delete(m.own, seq)
-		}
+	if len(list) > 0 {
+		s.enc.CRLF()
 	}
+	m.seqs = now
+	maps.DeleteFunc(m.own, func(c ownChange, _ bool) bool { return c.seq <= now[c.account] })
 }

@@ -152,6 +152,14 @@ func (s *session) renameOther(ctx context.Context, from, to string) (mail.Accoun
 	return account, p.name, inner, ctx, err
 }
 
+// otherName is how a user calls a mailbox; owner is "" for his own.
+func otherName(owner, name string) string {
+	if owner == "" {
+		return name
+	}
+	return otherUsers + owner + mail.Separator + name
+}
+
 // addShared puts the mailboxes of others that the user may look up into a tree.
 func (s *session) addShared(ctx context.Context, t *mailboxTree) error {
 	list, err := s.srv.Store.SharedMailboxes(ctx, s.identity.Account)
@@ -162,7 +170,7 @@ func (s *session) addShared(ctx context.Context, t *mailboxTree) error {
 		if !m.Rights.Has(mail.RightLookup) || strings.Contains(m.Owner, mail.Separator) {
 			continue
 		}
-		m.Name = otherUsers + m.Owner + mail.Separator + m.Name
+		m.Name = otherName(m.Owner, m.Name)
 		n := t.node(m.Name)
 		n.box, n.rights = &m.Mailbox, m.Rights
 		t.above(m.Name, func(up *node) { up.parent = true })

@@ -32,7 +32,7 @@ type Store interface {
 	MoveAcross(ctx context.Context, args mail.CopyArgs) (mail.CopyResult, error)
 	Metadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, names []string, depth int) ([]mail.Annotation, error)
 	SetMetadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, list []mail.Annotation) (seq int64, err error)
-	MetadataChanges(ctx context.Context, account, user mail.AccountID, since int64) (list []mail.AnnotationChange, now int64, err error)
+	MetadataChanges(ctx context.Context, user mail.AccountID, since map[mail.AccountID]int64) (list []mail.AnnotationChange, now map[mail.AccountID]int64, err error)
 
 	Keywords(ctx context.Context, account mail.AccountID) ([]string, error)
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)

@@ -38,6 +38,7 @@ func (s *Store) Metadata(ctx context.Context, acct mail.AccountID, mailbox mail.
 // and gives the change_seq of the change. Entries below /private are the
 // user's. CodeNotFound: the mailbox is gone; CodeTooMany: no room for more.
 func (s *Store) SetMetadata(ctx context.Context, acct mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, list []mail.Annotation) (seq int64, err error) {
+	var shared bool
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if seq, err = nextChange(ctx, tx, acct); err != nil {
 			return err
@@ -48,12 +49,18 @@ func (s *Store) SetMetadata(ctx context.Context, acct mail.AccountID, mailbox ma
 		if err := writeMetadata(ctx, tx, acct, mailbox, user, seq, list); err != nil {
 			return err
 		}
-		return roomForMetadata(ctx, tx, acct, mailbox)
+		if err := roomForMetadata(ctx, tx, acct, mailbox); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM acl WHERE account_id = $1 AND mailbox_id = $2)`, acct, mailbox).Scan(&shared)
 	})
 	if err != nil {
 		return 0, err
 	}
 	s.accountChanged(acct)
+	if shared {
+		s.accountChanged(everyAccount)
+	}
 	return seq, nil
 }
 
@@ -121,27 +128,4 @@ func (s *Store) copyMetadata(ctx context.Context, acct mail.AccountID, from, to 
 			WHERE account_id = $1 AND mailbox_id = $2 AND value IS NOT NULL`, acct, from, to, seq)
 		return err
 	})
-}
-
-// MetadataChanges gives the entries that a user can see in an account and that
-// changed after a change_seq, and the one that this is as of. With since < 0
-// it gives only that.
-func (s *Store) MetadataChanges(ctx context.Context, acct, user mail.AccountID, since int64) (list []mail.AnnotationChange, now int64, err error) {
-	// change_seq is read first, so that what changes in between is left for the
-	// next call.
-	err = s.pool.QueryRow(ctx, `SELECT change_seq FROM accounts WHERE id = $1`, acct).Scan(&now)
-	if err != nil || since < 0 || now == since {
-		return nil, now, dbError(err)
-	}
-	rows, err := s.pool.Query(ctx, `SELECT coalesce(b.name, ''), m.entry, m.seq FROM metadata m
-			LEFT JOIN mailboxes b ON b.account_id = m.account_id AND b.id = m.mailbox_id
-		WHERE m.account_id = $1 AND m.seq > $2 AND m.seq <= $3 AND m.user_id IN (0, $4) ORDER BY 1, 2`, acct, since, now, user)
-	if err != nil {
-		return nil, 0, dbError(err)
-	}
-	list, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (c mail.AnnotationChange, err error) {
-		err = r.Scan(&c.Mailbox, &c.Entry, &c.Seq)
-		return c, err
-	})
-	return list, now, dbError(err)
 }

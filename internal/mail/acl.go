@@ -25,6 +25,10 @@ const (
 	AllRights Rights = 1<<iota - 1
 )
 
+// MetadataRights are those of which a user needs one, besides "l", to have to
+// do with a mailbox's annotations (RFC 5464 §3.3).
+const MetadataRights = RightRead | RightSeen | RightWrite | RightInsert | RightPost
+
 // rightLetters are the rights in the order of their bits.
 const rightLetters = "lrswipkxtea"
 

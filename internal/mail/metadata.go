@@ -11,7 +11,9 @@ type Annotation struct {
 
 // AnnotationChange tells that an entry has another value than before, or none.
 type AnnotationChange struct {
-	Mailbox string // name; "" for the server
+	Account AccountID
+	Owner   string // primary address; "" for the user's own mailboxes
+	Mailbox string // name in its account; "" for the server
 	Entry   string
 	Seq     int64 // the account's change_seq at the change
 }
