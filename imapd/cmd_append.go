@@ -130,7 +130,7 @@ func (s *session) checkSize(ctx context.Context, account mail.AccountID, size in
 	if err != nil {
 		return err
 	}
-	if q.LimitBytes > 0 && q.UsedBytes+size > q.LimitBytes {
+	if q.LimitBytes > 0 && q.UsedBytes+size > q.LimitBytes || q.LimitMessages > 0 && q.Messages >= q.LimitMessages {
 		return no("OVERQUOTA", "the account's quota is used up")
 	}
 	return nil

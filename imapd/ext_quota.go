@@ -7,8 +7,8 @@ import (
 	"postroom/internal/mail"
 )
 
-// QUOTA (RFC 9208) with the one root "": the account. Its resource is STORAGE,
-// in units of 1024 octets; an account without a limit lists no resource.
+// QUOTA (RFC 9208) with the one root "": the account. Its resources are STORAGE,
+// in units of 1024 octets, and MESSAGE; one without a limit is not listed.
 
 // parseQuotaRoot parses
 //
@@ -44,6 +44,12 @@ func (s *session) writeQuota(ctx context.Context) error {
 	s.enc.Raw(`* QUOTA "" (`)
 	if q.LimitBytes > 0 {
 		s.enc.Raw("STORAGE ").Number(kibibytes(q.UsedBytes)).Raw(" ").Number(kibibytes(q.LimitBytes))
+	}
+	if q.LimitMessages > 0 {
+		if q.LimitBytes > 0 {
+			s.enc.Raw(" ")
+		}
+		s.enc.Raw("MESSAGE ").Number(uint64(q.Messages)).Raw(" ").Number(uint64(q.LimitMessages))
 	}
 	s.enc.Raw(")\r\n")
 	return nil

@@ -127,6 +127,11 @@ func (tr *transcript) directive(text string) {
 		name := text[len("account "):]
 		tr.vars[name] = name + "." + tr.user
 		tr.b.account(tr.t, tr.vars[name])
+	case strings.HasSuffix(text, " messages allowed"):
+		n, _ := strconv.Atoi(strings.TrimSuffix(text, " messages allowed"))
+		if err := tr.b.store.SetMessageQuota(context.Background(), "test", tr.account, int64(n)); err != nil {
+			tr.t.Fatal(err)
+		}
 	case text == "quota":
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)

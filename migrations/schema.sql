@@ -98,7 +98,8 @@ CREATE TABLE accounts (
     uidvalidity_last bigint      NOT NULL DEFAULT 0, -- the last UIDVALIDITY given out
     created_at       timestamptz NOT NULL DEFAULT now(),
     disabled_at      timestamptz,
-    deleted_at       timestamptz
+    deleted_at       timestamptz,
+    quota_messages   bigint      NOT NULL DEFAULT 0 CHECK (quota_messages >= 0) -- 0: none
 );
 
 -- Every local address: of an account (account_id set) or an alias (targets in

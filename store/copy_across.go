@@ -24,7 +24,7 @@ const sqlCopyAcross = `WITH dst AS MATERIALIZED (
 		FROM ` + sqlPicked + `
 	), d AS MATERIALIZED (` + sqlSums + ` FROM src
 	), room AS MATERIALIZED (
-		SELECT FROM accounts a, d, dst WHERE a.id = $5 AND d.n > 0 AND (a.quota_bytes = 0 OR ` + usedOfQuota + ` + d.bytes <= a.quota_bytes)
+		SELECT FROM accounts a, d, dst WHERE a.id = $5 AND d.n > 0 AND ` + roomFor + `
 	), made AS (
 		INSERT INTO messages (account_id, id, blob_id, prefix, size, header_size, fields, envelope,
 			bodystructure, parts, preview, thread_id, message_id, sent_at, trace_id)

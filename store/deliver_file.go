@@ -129,6 +129,11 @@ func (g *group) readFiled(res pgx.BatchResults) error {
 			d.found, d.used, d.quota = true, a, b
 			continue
 		}
+		if mailbox < 0 {
+			d := g.usage[mail.AccountID(account)]
+			d.messages, d.quotaMessages = a, b
+			continue
+		}
 		t := g.targets[mailboxKey{mail.AccountID(account), mail.MailboxID(mailbox)}]
 		t.found, t.first, t.modseq = true, mail.UID(a), mail.ModSeq(b)
 	}

@@ -174,7 +174,8 @@ type ExpungeResult struct {
 
 // Quota is an account's limit and use.
 type Quota struct {
-	LimitBytes int64 // 0: none
-	UsedBytes  int64
-	Messages   int64
+	LimitBytes    int64 // 0: none
+	LimitMessages int64 // 0: none
+	UsedBytes     int64
+	Messages      int64
 }
