@@ -86,6 +86,9 @@ func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, erro
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
+	if !s.sel.rights.Has(flagRights) {
+		a.silent = false // the client cannot know what is left of its flags
+	}
 	allowed.Account, allowed.Mailbox, allowed.UIDs = s.sel.mailbox.Account, s.sel.mailbox.ID, uids
 	res, err := s.srv.Store.StoreFlags(s.sel.guard(ctx, s, s.sel.rights&flagRights), allowed)
 	if err != nil {
