@@ -9,7 +9,7 @@ import (
 )
 
 // feature is something ENABLE switches on, as a bit.
-type feature uint8
+type feature uint16
 
 const (
 	featureRev2 feature = 1 << iota
@@ -17,6 +17,7 @@ const (
 	featureCondstore
 	featureQresync
 	featureUIDOnly
+	featureMetadata
 )
 
 // capability is a row of the capability table.
@@ -66,6 +67,11 @@ var capabilities = withMechanisms([]capability{
 	{name: "SAVEDATE", rfc: "8514", states: loggedIn, transcripts: "savedate"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
+	{name: "ACL", rfc: "4314", states: loggedIn, transcripts: "acl"},
+	{name: "RIGHTS=texk", rfc: "4314", states: loggedIn, transcripts: "acl"},
+	{name: "LIST-MYRIGHTS", rfc: "8440", states: loggedIn, transcripts: "acl"},
+	{name: "METADATA", rfc: "5464", states: loggedIn, enable: featureMetadata, transcripts: "metadata"},
+	{name: "QUOTA=RES-MESSAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},
 })
 

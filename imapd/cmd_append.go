@@ -37,7 +37,7 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 	if d.Err() != nil {
 		return reply{}, d.Err()
 	}
-	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name)
+	p, err := s.placeWith(ctx, name, mail.RightInsert)
 	if err != nil {
 		return reply{}, tryCreate(err)
 	}
@@ -52,7 +52,7 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 		if len(messages) >= maxMultiAppend {
 			return reply{}, no("LIMIT", "too many messages in one APPEND")
 		}
-		m, err := s.appendMessage(ctx, d)
+		m, err := s.appendMessage(ctx, d, p)
 		if err != nil {
 			return reply{}, err
 		}
@@ -63,20 +63,20 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 			}
 		}
 	}
-	validity, uids, err := s.srv.Append(ctx, s.identity.Account, box.ID, messages)
+	validity, uids, err := s.srv.Append(s.guard(ctx, p, mail.RightInsert|p.rights&flagRights), p.box.Account, p.box.ID, messages)
 	if err != nil {
 		return reply{}, tryCreate(err)
 	}
-	s.touched(box.ID)
+	s.touched(p.box.ID)
 	return reply{code: "APPENDUID " + strconv.FormatUint(uint64(validity), 10) + " " + uids.String()}, nil
 }
 
 // appendMessage parses one message's arguments and receives its octets.
-func (s *session) appendMessage(ctx context.Context, d *wire.Decoder) (m AppendMessage, err error) {
+func (s *session) appendMessage(ctx context.Context, d *wire.Decoder, p place) (m AppendMessage, err error) {
 	d.SP()
 	if d.Peek() == '(' {
 		fs := parseFlagList(d)
-		m.Flags, m.Keywords = fs.flags, fs.keywords
+		m.Flags, m.Keywords = p.rights.Keep(fs.flags, fs.keywords)
 		d.SP()
 	}
 	m.Received = time.Now()
@@ -99,7 +99,7 @@ func (s *session) appendMessage(ctx context.Context, d *wire.Decoder) (m AppendM
 	if utf8 && !s.has(featureUTF8|featureRev2) {
 		return m, bad("UTF8 needs ENABLE UTF8=ACCEPT")
 	}
-	if err := s.checkSize(ctx, lit.Size); err != nil {
+	if err := s.checkSize(ctx, p.box.Account, lit.Size); err != nil {
 		return m, err
 	}
 	if m.Message, err = s.receive(lit); err != nil {
@@ -116,7 +116,7 @@ func (s *session) appendMessage(ctx context.Context, d *wire.Decoder) (m AppendM
 }
 
 // checkSize refuses what can't be stored before the client is asked for it.
-func (s *session) checkSize(ctx context.Context, size int64) error {
+func (s *session) checkSize(ctx context.Context, account mail.AccountID, size int64) error {
 	if size > s.srv.MaxMessageSize {
 		return no("TOOBIG", "message larger than "+strconv.FormatInt(s.srv.MaxMessageSize, 10)+" octets")
 	}
@@ -126,11 +126,11 @@ func (s *session) checkSize(ctx context.Context, size int64) error {
 	if size < quotaAhead {
 		return nil
 	}
-	q, err := s.srv.Store.Quota(ctx, s.identity.Account)
+	q, err := s.srv.Store.Quota(ctx, account)
 	if err != nil {
 		return err
 	}
-	if q.LimitBytes > 0 && q.UsedBytes+size > q.LimitBytes {
+	if q.LimitBytes > 0 && q.UsedBytes+size > q.LimitBytes || q.LimitMessages > 0 && q.Messages >= q.LimitMessages {
 		return no("OVERQUOTA", "the account's quota is used up")
 	}
 	return nil

@@ -1,6 +1,10 @@
 package imapd
 
-import "context"
+import (
+	"context"
+
+	"postroom/internal/mail"
+)
 
 // close = "CLOSE"            ; RFC 9051 §6.4.1
 //
@@ -14,10 +18,13 @@ func runClose(ctx context.Context, s *session, _ struct{}) (reply, error) {
 	if err := s.numbers(ctx); err != nil {
 		return reply{}, err
 	}
+	if !sel.rights.Has(mail.RightExpunge) { // RFC 4314 §4
+		return reply{}, nil
+	}
 	uids := s.deletedUIDs(nil)
 	if len(uids) == 0 {
 		return reply{}, nil
 	}
-	_, err := s.srv.Store.Expunge(ctx, s.identity.Account, sel.mailbox.ID, &uids)
+	_, err := s.srv.Store.Expunge(sel.guard(ctx, s, mail.RightExpunge), sel.mailbox.Account, sel.mailbox.ID, &uids)
 	return reply{}, err
 }

@@ -37,32 +37,36 @@ func (s *session) copy(ctx context.Context, a copyArgs, uid bool) (reply, error)
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
-	res, err := s.srv.Store.Copy(ctx, s.identity.Account, s.sel.mailbox.ID, uids, dst)
+	ctx = s.guardCopy(ctx, dst, mail.RightRead)
+	var res mail.CopyResult
+	if s.across(dst) {
+		res, err = s.srv.Store.CopyAcross(ctx, s.copyArgs(uids, dst))
+	} else {
+		res, err = s.srv.Store.Copy(ctx, dst.box.Account, s.sel.mailbox.ID, uids, dst.box.ID)
+	}
 	if err != nil {
 		return reply{}, tryCreate(err)
 	}
-	s.touched(dst)
+	s.touched(dst.box.ID)
 	return reply{code: copyUID(res)}, nil
 }
 
 // copySource finds messages and target. A sequence number whose message is
 // gone fails the command before anything is copied; a UID is passed over.
-func (s *session) copySource(ctx context.Context, a copyArgs, uid bool) (mail.UIDSet, mail.MailboxID, error) {
+func (s *session) copySource(ctx context.Context, a copyArgs, uid bool) (uids mail.UIDSet, dst place, err error) {
 	if err := s.numbers(ctx); err != nil {
-		return nil, 0, err
+		return nil, dst, err
 	}
-	uids, err := s.resolve(a.set, uid)
-	if err != nil {
-		return nil, 0, err
+	if uids, err = s.resolve(a.set, uid); err != nil {
+		return nil, dst, err
 	}
-	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, a.name)
-	if err != nil {
-		return nil, 0, tryCreate(err)
+	if dst, err = s.placeWith(ctx, a.name, mail.RightInsert); err != nil {
+		return nil, dst, tryCreate(err)
 	}
 	if !uid && s.anyGone(uids) {
-		return nil, 0, no("EXPUNGEISSUED", "some of the messages no longer exist")
+		return nil, dst, no("EXPUNGEISSUED", "some of the messages no longer exist")
 	}
-	return uids, box.ID, nil
+	return uids, dst, nil
 }
 
 func (s *session) anyGone(uids mail.UIDSet) bool {

@@ -54,7 +54,11 @@ func runCreate(ctx context.Context, s *session, a createArgs) (reply, error) {
 	if name == mail.Inbox {
 		return reply{}, no("ALREADYEXISTS", "INBOX is always there")
 	}
-	made, err := s.srv.Store.CreateMailbox(ctx, s.identity.Account, name, use)
+	account, own, ctx, err := s.newName(ctx, name)
+	if err != nil {
+		return reply{}, err
+	}
+	made, err := s.srv.Store.CreateMailbox(ctx, account, own, use)
 	if use != "" && mail.Is(err, mail.CodeConflict) {
 		return reply{}, no("USEATTR", mail.TextOf(err)) // RFC 6154 §3
 	}

@@ -11,12 +11,20 @@ func runDelete(ctx context.Context, s *session, a givenName) (reply, error) {
 	if a.name == mail.Inbox {
 		return reply{}, no("CANNOT", "INBOX stays")
 	}
+	account, name := s.identity.Account, a.name
 	own := false
-	if s.sel != nil {
-		box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, a.name)
-		own = err == nil && box.ID == s.sel.mailbox.ID
+	if s.sel != nil || isOther(a.name) {
+		p, err := s.placeWith(ctx, a.name, mail.RightRemove)
+		if err != nil && isOther(a.name) {
+			return reply{}, err
+		}
+		if err == nil {
+			account, name = p.box.Account, p.name
+			ctx = s.guard(ctx, p, mail.RightRemove)
+			own = s.sel != nil && p.box.ID == s.sel.mailbox.ID
+		}
 	}
-	if err := s.srv.Store.DeleteMailbox(ctx, s.identity.Account, a.name); err != nil {
+	if err := s.srv.Store.DeleteMailbox(ctx, account, name); err != nil {
 		return reply{}, err
 	}
 	if own { // nothing is selected any more; other sessions end with BYE

@@ -19,7 +19,7 @@ func parseEnable(_ *session, d *wire.Decoder) []string {
 }
 
 // runEnable switches on what it knows and passes over the rest.
-func runEnable(_ context.Context, s *session, names []string) (reply, error) {
+func runEnable(ctx context.Context, s *session, names []string) (reply, error) {
 	var news feature
 	s.enc.Raw("* ENABLED")
 	for _, n := range names {
@@ -32,6 +32,9 @@ func runEnable(_ context.Context, s *session, names []string) (reply, error) {
 	}
 	s.enc.CRLF()
 	s.enable(news)
+	if news&featureMetadata != 0 {
+		return reply{}, s.watchMetadata(ctx)
+	}
 	return reply{}, nil
 }
 

@@ -26,10 +26,10 @@ func runUIDExpunge(ctx context.Context, s *session, set wire.NumSet) (reply, err
 // arrived with \Deleted unseen by the client stays. The store looks at
 // \Deleted again under its lock. The update after the command tells.
 func (s *session) expunge(ctx context.Context, set *wire.NumSet) (reply, error) {
-	if err := s.writable(); err != nil {
+	if err := s.numbers(ctx); err != nil {
 		return reply{}, err
 	}
-	if err := s.numbers(ctx); err != nil {
+	if err := s.writable(mail.RightExpunge); err != nil {
 		return reply{}, err
 	}
 	var only mail.UIDSet
@@ -44,7 +44,7 @@ func (s *session) expunge(ctx context.Context, set *wire.NumSet) (reply, error) 
 	if len(uids) == 0 {
 		return reply{}, nil
 	}
-	res, err := s.srv.Store.Expunge(ctx, s.identity.Account, s.sel.mailbox.ID, &uids)
+	res, err := s.srv.Store.Expunge(s.sel.guard(ctx, s, mail.RightExpunge), s.sel.mailbox.Account, s.sel.mailbox.ID, &uids)
 	if err != nil {
 		return reply{}, err
 	}

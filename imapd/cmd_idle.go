@@ -50,6 +50,7 @@ func runIdle(ctx context.Context, s *session, _ struct{}) (reply, error) {
 
 // idleUpdate tells what is new; a store that is away is asked again later.
 func (s *session) idleUpdate(ctx context.Context) error {
+	s.tellMetadata(ctx)
 	if s.sel == nil {
 		return nil
 	}

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"maps"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -13,7 +14,7 @@ type listArgs struct {
 	subscribed, recursive, specialUse bool // selection options
 	reference                         string
 	patterns                          []string
-	returnSubscribed                  bool
+	returnSubscribed, myRights        bool
 	status                            []statusItem
 }
 
@@ -94,6 +95,8 @@ func parseListReturn(d *wire.Decoder, a *listArgs) {
 		case "SUBSCRIBED":
 			a.returnSubscribed = true
 		case "CHILDREN", "SPECIAL-USE": // always told
+		case "MYRIGHTS": // RFC 8440
+			a.myRights = true
 		case "STATUS":
 			d.SP()
 			a.status = parseStatusItems(d)
@@ -123,7 +126,7 @@ func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
 		s.enc.Raw(`* LIST (\Noselect) "/" ""`, "\r\n")
 		return reply{}, nil
 	}
-	tree, err := s.mailboxTree(ctx)
+	tree, err := s.mailboxTree(ctx, true)
 	if err != nil {
 		return reply{}, err
 	}
@@ -134,6 +137,9 @@ func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
 	}
 	for _, n := range shown {
 		s.writeList(a, n, n.name)
+		if a.myRights && n.box != nil && a.selects(n) {
+			s.writeMyRights(n.name, n.rights)
+		}
 		if state, ok := states[n.id()]; ok {
 			s.writeStatus(*n.box, state, a.status)
 		}
@@ -175,21 +181,29 @@ func (a *listArgs) selects(n *node) bool {
 	return (!a.subscribed || n.subscribed) && (!a.specialUse || n.box != nil && n.box.SpecialUse != "")
 }
 
-// listStates reads all counters in one go (RFC 5819).
+// listStates reads all counters of an account in one go (RFC 5819).
 func (s *session) listStates(ctx context.Context, a listArgs, shown []*node) (map[mail.MailboxID]mail.MailboxState, error) {
 	if len(a.status) == 0 {
 		return nil, nil
 	}
-	var ids []mail.MailboxID
+	ids := map[mail.AccountID][]mail.MailboxID{}
 	for _, n := range shown {
-		if n.box != nil {
-			ids = append(ids, n.box.ID)
+		if n.box != nil && n.rights.Has(mail.RightRead) {
+			ids[n.box.Account] = append(ids[n.box.Account], n.box.ID)
 		}
 	}
 	if wantsModSeq(a.status) {
 		s.enable(featureCondstore)
 	}
-	return s.srv.Store.States(ctx, s.identity.Account, ids)
+	all := map[mail.MailboxID]mail.MailboxState{}
+	for account, list := range ids {
+		states, err := s.srv.Store.States(ctx, account, list)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, states)
+	}
+	return all, nil
 }
 
 // writeList writes a LIST response; given is how the client called it.

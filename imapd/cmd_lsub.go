@@ -18,7 +18,7 @@ func parseLsub(s *session, d *wire.Decoder) (a listArgs) {
 }
 
 func runLsub(ctx context.Context, s *session, a listArgs) (reply, error) {
-	tree, err := s.mailboxTree(ctx)
+	tree, err := s.mailboxTree(ctx, true)
 	if err != nil {
 		return reply{}, err
 	}

@@ -1,6 +1,13 @@
 package imapd
 
-import "context"
+import (
+	"context"
+
+	"postroom/internal/mail"
+)
+
+// moveRights are those of the source (RFC 6851 §4.2).
+const moveRights = mail.RightDeleted | mail.RightExpunge
 
 func runMove(ctx context.Context, s *session, a copyArgs) (reply, error) {
 	return s.move(ctx, a, false)
@@ -13,14 +20,23 @@ func runUIDMove(ctx context.Context, s *session, a copyArgs) (reply, error) {
 // move answers COPYUID in an untagged OK, so that a client learns it before
 // the EXPUNGEs (RFC 6851 §4.3); those come with the update after the command.
 func (s *session) move(ctx context.Context, a copyArgs, uid bool) (reply, error) {
-	if err := s.writable(); err != nil {
+	if err := s.sync(ctx); err != nil {
+		return reply{}, err
+	}
+	if err := s.writable(moveRights); err != nil {
 		return reply{}, err
 	}
 	uids, dst, err := s.copySource(ctx, a, uid)
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
-	res, err := s.srv.Store.Move(ctx, s.identity.Account, s.sel.mailbox.ID, uids, dst)
+	ctx = s.guardCopy(ctx, dst, moveRights)
+	var res mail.CopyResult
+	if s.across(dst) {
+		res, err = s.srv.Store.MoveAcross(ctx, s.copyArgs(uids, dst))
+	} else {
+		res, err = s.srv.Store.Move(ctx, dst.box.Account, s.sel.mailbox.ID, uids, dst.box.ID)
+	}
 	s.sel.stale = true
 	// What went before an error is told too: it is gone from here.
 	if code := copyUID(res); code != "" {

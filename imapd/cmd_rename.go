@@ -19,7 +19,14 @@ func parseRename(s *session, d *wire.Decoder) (a renameArgs) {
 }
 
 func runRename(ctx context.Context, s *session, a renameArgs) (reply, error) {
-	err := s.srv.Store.RenameMailbox(ctx, s.identity.Account, a.from.name, a.to.name)
+	account, from, to := s.identity.Account, a.from.name, a.to.name
+	if isOther(from) || isOther(to) {
+		var err error
+		if account, from, to, ctx, err = s.renameOther(ctx, from, to); err != nil {
+			return reply{}, err
+		}
+	}
+	err := s.srv.Store.RenameMailbox(ctx, account, from, to)
 	if err == nil && (a.from.given != a.from.name || a.to.given != a.to.name) {
 		s.tellOldName("", a.to.name, a.from.given)
 	}

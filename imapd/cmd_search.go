@@ -129,7 +129,7 @@ func (s *session) keywordsKnown(ctx context.Context) error {
 	for _, m := range s.sel.view.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
 		for _, id := range m.Keywords {
 			if s.keywordName(id) == "" {
-				return s.loadKeywords(ctx)
+				return s.loadKeywords(ctx, s.sel.mailbox.Account)
 			}
 		}
 	}
@@ -180,7 +180,7 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, c
 	}
 	var found []result
 	var served, left mail.UIDSet
-	st, acct, box := q.s.srv.Store, q.s.identity.Account, q.s.sel.mailbox.ID
+	st, acct, box := q.s.srv.Store, q.s.sel.mailbox.Account, q.s.sel.mailbox.ID
 	each := func(r *mail.MessageRow) error {
 		seq, ok := q.s.sel.view.Seq(r.UID)
 		flags, ok2 := q.s.sel.view.Row(r.UID)

@@ -59,18 +59,22 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 	if a.condstore {
 		s.enable(featureCondstore)
 	}
-	if err := s.loadKeywords(ctx); err != nil {
+	p, err := s.placeWith(ctx, a.name.name, mail.RightRead)
+	if err != nil {
+		return reply{}, err
+	}
+	if err := s.loadKeywords(ctx, p.box.Account); err != nil {
 		return reply{}, err
 	}
 	var shown *node // IMAP4rev2 is told the attributes (RFC 9051 §6.3.2)
 	if s.has(featureRev2) {
-		tree, err := s.mailboxTree(ctx)
+		tree, err := s.mailboxTree(ctx, p.box.Account != s.identity.Account)
 		if err != nil {
 			return reply{}, err
 		}
 		shown = tree.at[a.name.name]
 	}
-	ch, err := s.selectMailbox(ctx, a.name.name, readOnly, a.resync)
+	ch, err := s.selectMailbox(ctx, p, readOnly, a.resync)
 	if err != nil {
 		return reply{}, err
 	}
@@ -86,6 +90,9 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 	}
 	if readOnly {
 		return reply{code: "READ-ONLY", text: "EXAMINE completed"}, nil
+	}
+	if s.sel.readOnly {
+		return reply{code: "READ-ONLY", text: "SELECT completed"}, nil
 	}
 	return reply{code: "READ-WRITE", text: "SELECT completed"}, nil
 }

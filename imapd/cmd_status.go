@@ -73,11 +73,11 @@ func runStatus(ctx context.Context, s *session, a statusArgs) (reply, error) {
 	if wantsModSeq(a.items) {
 		s.enable(featureCondstore)
 	}
-	box, state, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, a.name)
+	p, err := s.placeWith(ctx, a.name, mail.RightRead)
 	if err != nil {
 		return reply{}, err
 	}
-	s.writeStatus(box, state, a.items)
+	s.writeStatus(p.box, p.state, a.items)
 	return reply{}, nil
 }
 

@@ -69,13 +69,16 @@ func runUIDStore(ctx context.Context, s *session, a storeArgs) (reply, error) {
 }
 
 func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, error) {
-	if err := s.writable(); err != nil {
-		return reply{}, err
-	}
 	if a.unchangedSince != nil {
 		s.enable(featureCondstore)
 	}
 	if err := s.numbers(ctx); err != nil {
+		return reply{}, err
+	}
+	if err := s.writable(0); err != nil {
+		return reply{}, err
+	}
+	if _, err := s.sel.allowed(a); err != nil {
 		return reply{}, err
 	}
 	uids, err := s.resolve(a.set, uid)
@@ -95,12 +98,19 @@ func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, erro
 }
 
 // storeFlags stores, answers, and adds what was done to res: what of uids was
-// modified before is forgotten.
+// modified before is forgotten. The rights are those of now: a STORE that is
+// tried again may have lost some.
 func (s *session) storeFlags(ctx context.Context, a storeArgs, uid bool, uids mail.UIDSet, unchangedSince *mail.ModSeq, res *mail.StoreResult) error {
-	part, err := s.srv.Store.StoreFlags(ctx, mail.StoreArgs{
-		Account: s.identity.Account, Mailbox: s.sel.mailbox.ID, UIDs: uids,
-		Mode: a.mode, Flags: a.flags.flags, Keywords: a.flags.keywords, UnchangedSince: unchangedSince,
-	})
+	allowed, err := s.sel.allowed(a)
+	if err != nil {
+		return err
+	}
+	if !s.sel.rights.Has(flagRights) {
+		a.silent = false // the client cannot know what is left of its flags
+	}
+	allowed.Account, allowed.Mailbox = s.sel.mailbox.Account, s.sel.mailbox.ID
+	allowed.UIDs, allowed.UnchangedSince = uids, unchangedSince
+	part, err := s.srv.Store.StoreFlags(s.sel.guard(ctx, s, s.sel.rights&flagRights), allowed)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,13 @@ func init() {
 		{name: "GETQUOTA", states: loggedIn, run: row(parseQuotaRoot, runGetQuota)},
 		{name: "GETQUOTAROOT", states: loggedIn, run: row(parseMailbox, runGetQuotaRoot)},
 		{name: "SETQUOTA", states: loggedIn, run: row(parseSetQuota, runSetQuota)},
+		{name: "SETACL", states: loggedIn, run: row(parseSetACL, runSetACL)},
+		{name: "DELETEACL", states: loggedIn, run: row(parseIdentifier, runDeleteACL)},
+		{name: "GETACL", states: loggedIn, run: row(parseMailbox, runGetACL)},
+		{name: "LISTRIGHTS", states: loggedIn, run: row(parseIdentifier, runListRights)},
+		{name: "MYRIGHTS", states: loggedIn, run: row(parseMailbox, runMyRights)},
+		{name: "GETMETADATA", states: loggedIn, run: row(parseGetMetadata, runGetMetadata)},
+		{name: "SETMETADATA", states: loggedIn, run: row(parseSetMetadata, runSetMetadata)},
 		{name: "CHECK", states: selected, run: row(noArguments, runNoop)},
 		{name: "CLOSE", states: selected, run: row(noArguments, runClose)},
 		{name: "UNSELECT", states: selected, run: row(noArguments, runUnselect)},
@@ -172,6 +179,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 	if fatal(err) {
 		return rep, err
 	}
+	s.tellMetadata(ctx)
 	if s.sel != nil {
 		uerr := s.update(ctx, !c.noExpunge && !s.holdsNumbers)
 		if fatal(uerr) {

@@ -159,7 +159,7 @@ func (s *session) tellEarlier(ctx context.Context, set wire.NumSet, since mail.M
 	if !set.Saved {
 		asked = set.Resolve(uint32(v.UIDNext() - 1))
 	}
-	gone, complete, err := s.srv.Store.VanishedSince(ctx, s.identity.Account, s.sel.mailbox.ID, since)
+	gone, complete, err := s.srv.Store.VanishedSince(ctx, s.sel.mailbox.Account, s.sel.mailbox.ID, since)
 	if err != nil {
 		return err
 	}

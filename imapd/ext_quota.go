@@ -7,8 +7,8 @@ import (
 	"postroom/internal/mail"
 )
 
-// QUOTA (RFC 9208) with the one root "": the account. Its resource is STORAGE,
-// in units of 1024 octets; an account without a limit lists no resource.
+// QUOTA (RFC 9208) with the one root "": the account. Its resources are STORAGE,
+// in units of 1024 octets, and MESSAGE; one without a limit is not listed.
 
 // parseQuotaRoot parses
 //
@@ -24,8 +24,13 @@ func runGetQuota(ctx context.Context, s *session, root string) (reply, error) {
 
 // getquotaroot = "GETQUOTAROOT" SP mailbox            ; RFC 9208 §4.1.2
 func runGetQuotaRoot(ctx context.Context, s *session, name string) (reply, error) {
-	if _, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name); err != nil {
+	p, err := s.placeWith(ctx, name, mail.RightRead)
+	if err != nil {
 		return reply{}, err
+	}
+	if p.box.Account != s.identity.Account { // no root that this user could ask for
+		s.enc.Raw("* QUOTAROOT ").Mailbox(name).CRLF()
+		return reply{}, nil
 	}
 	s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(` ""`, "\r\n")
 	return reply{}, s.writeQuota(ctx)
@@ -39,6 +44,12 @@ func (s *session) writeQuota(ctx context.Context) error {
 	s.enc.Raw(`* QUOTA "" (`)
 	if q.LimitBytes > 0 {
 		s.enc.Raw("STORAGE ").Number(kibibytes(q.UsedBytes)).Raw(" ").Number(kibibytes(q.LimitBytes))
+	}
+	if q.LimitMessages > 0 {
+		if q.LimitBytes > 0 {
+			s.enc.Raw(" ")
+		}
+		s.enc.Raw("MESSAGE ").Number(uint64(q.Messages)).Raw(" ").Number(uint64(q.LimitMessages))
 	}
 	s.enc.Raw(")\r\n")
 	return nil

@@ -33,7 +33,7 @@ func newFetch(s *session, a fetchArgs) *fetch {
 	for _, it := range a.items {
 		f.cols |= it.cols
 		f.rows = f.rows || it.row
-		f.seen = f.seen || it.seen && !s.sel.readOnly
+		f.seen = f.seen || it.seen && !s.sel.readOnly && s.sel.rights.Has(mail.RightSeen)
 	}
 	return f
 }
@@ -104,8 +104,8 @@ func (f *fetch) markSeen(ctx context.Context, uids mail.UIDSet) error {
 	if len(unseen) == 0 {
 		return nil
 	}
-	res, err := f.s.srv.Store.StoreFlags(ctx, mail.StoreArgs{
-		Account: f.s.identity.Account, Mailbox: f.s.sel.mailbox.ID, UIDs: unseen,
+	res, err := f.s.srv.Store.StoreFlags(f.s.sel.guard(ctx, f.s, mail.RightSeen), mail.StoreArgs{
+		Account: f.s.sel.mailbox.Account, Mailbox: f.s.sel.mailbox.ID, UIDs: unseen,
 		Mode: mail.StoreAdd, Flags: mail.FlagSeen,
 	})
 	// A full disk or a store that can't write must not keep mail from being
@@ -125,7 +125,7 @@ func (f *fetch) markSeen(ctx context.Context, uids mail.UIDSet) error {
 // is read from the restore window; what is gone from there too can't be had.
 func (f *fetch) fromRows(ctx context.Context, uids mail.UIDSet) error {
 	f.served = f.served[:0]
-	st, acct, box := f.s.srv.Store, f.s.identity.Account, f.s.sel.mailbox.ID
+	st, acct, box := f.s.srv.Store, f.s.sel.mailbox.Account, f.s.sel.mailbox.ID
 	if err := st.FetchMessages(ctx, acct, box, uids, f.cols, f.row(ctx)); err != nil {
 		return err
 	}

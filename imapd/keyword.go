@@ -19,7 +19,7 @@ func (s *session) keywordsOf(ctx context.Context, ids []int16) error {
 		if s.kw.loaded && int(id) < len(s.kw.names) && s.kw.names[id] != "" {
 			continue
 		}
-		if err := s.loadKeywords(ctx); err != nil {
+		if err := s.loadKeywords(ctx, s.sel.mailbox.Account); err != nil {
 			return err
 		}
 		s.writeFlagsResponse()
@@ -28,8 +28,9 @@ func (s *session) keywordsOf(ctx context.Context, ids []int16) error {
 	return nil
 }
 
-func (s *session) loadKeywords(ctx context.Context) error {
-	names, err := s.srv.Store.Keywords(ctx, s.identity.Account)
+// loadKeywords reads the names of the account that has the selected mailbox.
+func (s *session) loadKeywords(ctx context.Context, account mail.AccountID) error {
+	names, err := s.srv.Store.Keywords(ctx, account)
 	if err != nil {
 		return err
 	}
@@ -80,6 +81,10 @@ func (s *session) writeFlagsResponse() {
 	s.enc.Raw("* FLAGS (", list[1:], ")\r\n")
 	if s.sel != nil && s.sel.readOnly {
 		s.enc.Raw("* OK [PERMANENTFLAGS ()] read-only\r\n")
+		return
+	}
+	if s.sel != nil && s.sel.rights.Flags() != mail.AllRights.Flags() {
+		s.writePermanent()
 		return
 	}
 	s.enc.Raw("* OK [PERMANENTFLAGS (", list[1:], ` \*)] flags that stay`, "\r\n")

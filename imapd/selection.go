@@ -11,6 +11,8 @@ import (
 // selection is the selected mailbox of a session.
 type selection struct {
 	mailbox  mail.Mailbox
+	rights   mail.Rights
+	examined bool // by EXAMINE
 	readOnly bool
 	view     *view.View
 	watch    Watch
@@ -20,22 +22,20 @@ type selection struct {
 
 // selectMailbox opens a mailbox; the one before is left. It gives the state as
 // of one moment, with what happened since r.
-func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool, r *resync) (mail.Changes, error) {
-	box, _, err := s.srv.Store.MailboxByName(ctx, s.identity.Account, name)
-	if err != nil {
-		return mail.Changes{}, err
-	}
-	sel := &selection{mailbox: box, readOnly: readOnly}
+func (s *session) selectMailbox(ctx context.Context, p place, readOnly bool, r *resync) (mail.Changes, error) {
+	box := p.box
+	sel := &selection{mailbox: box, examined: readOnly}
+	sel.allow(p.rights)
 	// Watch before reading the state: what is committed in between is seen.
 	if s.srv.WatchMailbox != nil {
-		sel.watch = s.srv.WatchMailbox(s.identity.Account, box.ID)
+		sel.watch = s.srv.WatchMailbox(box.Account, box.ID)
 	}
 	ch, err := s.opening(ctx, box, r)
 	if err != nil {
 		sel.close()
 		return ch, err
 	}
-	sel.view = s.srv.Views.Open(s.identity.Account, box.ID, ch.State)
+	sel.view = s.srv.Views.Open(box.Account, box.ID, ch.State)
 	s.sel, s.state = sel, selected
 	return ch, nil
 }
@@ -44,9 +44,9 @@ func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool,
 // resynchronizes together with the changes, so that both are of one moment.
 func (s *session) opening(ctx context.Context, box mail.Mailbox, r *resync) (mail.Changes, error) {
 	if r.of(box) {
-		return s.srv.Store.ChangesSince(ctx, s.identity.Account, box.ID, r.since)
+		return s.srv.Store.ChangesSince(ctx, box.Account, box.ID, r.since)
 	}
-	states, err := s.srv.Store.States(ctx, s.identity.Account, []mail.MailboxID{box.ID})
+	states, err := s.srv.Store.States(ctx, box.Account, []mail.MailboxID{box.ID})
 	if err != nil {
 		return mail.Changes{}, err
 	}
@@ -103,6 +103,10 @@ func (s *session) sync(ctx context.Context) error {
 		return nil
 	}
 	s.sel.stale = false
+	if err := s.lookAtRights(ctx); err != nil {
+		s.sel.stale = true
+		return err
+	}
 	err := s.sel.view.Sync(ctx)
 	return s.viewError(err)
 }
@@ -212,10 +216,11 @@ func (s *session) resolve(set wire.NumSet, uid bool) (mail.UIDSet, error) {
 	return uids, nil
 }
 
-// writable refuses writing commands in a mailbox opened by EXAMINE.
-func (s *session) writable() error {
+// writable refuses writing commands in a mailbox that is open read-only, and
+// without the rights for them.
+func (s *session) writable(needed mail.Rights) error {
 	if s.sel.readOnly {
 		return no("NOPERM", "the mailbox is open read-only")
 	}
-	return nil
+	return s.sel.need(needed)
 }

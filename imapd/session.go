@@ -62,6 +62,7 @@ type session struct {
 	// numbers all the same, so no VANISHED may be sent (RFC 7162 §3.2.10.2).
 	holdsNumbers bool
 	kw           keywordNames
+	metadata     metadataSeen
 	errors       int
 	failures     int         // log-ins refused
 	client       string      // what it says it is, by ID
@@ -178,7 +179,11 @@ func (s *session) woken(ctx context.Context) error {
 	if s.stopped.Load() {
 		return s.bye("UNAVAILABLE", "server is shutting down")
 	}
-	if s.state&loggedIn != 0 && s.recheck.Swap(false) && s.srv.StillValid != nil {
+	if s.state&loggedIn == 0 || !s.recheck.Swap(false) {
+		return nil
+	}
+	s.metadata.stale = true
+	if s.srv.StillValid != nil {
 		err := s.srv.StillValid(ctx, s.identity)
 		switch {
 		case err == nil:

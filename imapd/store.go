@@ -22,6 +22,18 @@ type Store interface {
 	Unsubscribe(ctx context.Context, account mail.AccountID, name string) error
 	Subscriptions(ctx context.Context, account mail.AccountID) ([]string, error)
 
+	Account(ctx context.Context, account mail.AccountID) (mail.AccountRecord, error)
+	AccountByAddress(ctx context.Context, address mail.Address) (mail.AccountRecord, error)
+	Rights(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID) (mail.Rights, error)
+	SharedMailboxes(ctx context.Context, user mail.AccountID) ([]mail.SharedMailbox, error)
+	ACL(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.ACLEntry, error)
+	SetACL(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, change func(mail.Rights) mail.Rights) error
+	CopyAcross(ctx context.Context, args mail.CopyArgs) (mail.CopyResult, error)
+	MoveAcross(ctx context.Context, args mail.CopyArgs) (mail.CopyResult, error)
+	Metadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, names []string, depth int) ([]mail.Annotation, error)
+	SetMetadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, list []mail.Annotation) (seq int64, err error)
+	MetadataChanges(ctx context.Context, user mail.AccountID, since map[mail.AccountID]int64) (list []mail.AnnotationChange, now map[mail.AccountID]int64, err error)
+
 	Keywords(ctx context.Context, account mail.AccountID) ([]string, error)
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
 	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)

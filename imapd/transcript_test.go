@@ -26,6 +26,7 @@ import (
 //
 //	# comment
 //	! 3 messages          the INBOX holds three small messages
+//	! account ann         another account, whose address is {{$ann}}
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -122,6 +123,15 @@ func (tr *transcript) directive(text string) {
 		tr.config.AuthWithoutTLS = false
 	case text == "tls":
 		tr.config.TLS = serverTLS(tr.t)
+	case strings.HasPrefix(text, "account "): // another one; its address is {{$NAME}}
+		name := text[len("account "):]
+		tr.vars[name] = name + "." + tr.user
+		tr.b.account(tr.t, tr.vars[name])
+	case strings.HasSuffix(text, " messages allowed"):
+		n, _ := strconv.Atoi(strings.TrimSuffix(text, " messages allowed"))
+		if err := tr.b.store.SetMessageQuota(context.Background(), "test", tr.account, int64(n)); err != nil {
+			tr.t.Fatal(err)
+		}
 	case text == "quota":
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)

@@ -13,6 +13,7 @@ type node struct {
 	name            string
 	box             *mail.Mailbox // nil: no such mailbox
 	parent          bool          // mailboxes lie below it
+	rights          mail.Rights
 	subscribed      bool
 	subscribedBelow bool
 	childInfo       bool // a name below it is what LIST RECURSIVEMATCH looks for
@@ -41,8 +42,8 @@ type mailboxTree struct {
 	at    map[string]*node
 }
 
-// mailboxTree reads names and subscriptions.
-func (s *session) mailboxTree(ctx context.Context) (*mailboxTree, error) {
+// mailboxTree reads names and subscriptions; shared adds what others share.
+func (s *session) mailboxTree(ctx context.Context, shared bool) (*mailboxTree, error) {
 	boxes, err := s.srv.Store.Mailboxes(ctx, s.identity.Account)
 	if err != nil {
 		return nil, err
@@ -53,8 +54,14 @@ func (s *session) mailboxTree(ctx context.Context) (*mailboxTree, error) {
 	}
 	t := &mailboxTree{at: map[string]*node{}}
 	for i := range boxes {
-		t.node(boxes[i].Name).box = &boxes[i]
+		n := t.node(boxes[i].Name)
+		n.box, n.rights = &boxes[i], mail.AllRights
 		t.above(boxes[i].Name, func(n *node) { n.parent = true })
+	}
+	if shared {
+		if err := s.addShared(ctx, t); err != nil {
+			return nil, err
+		}
 	}
 	for _, name := range subscriptions {
 		t.node(name).subscribed = true

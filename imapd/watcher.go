@@ -7,6 +7,7 @@ import "time"
 type watcher struct {
 	account Watch
 	mailbox chan Watch // what IDLE waits for; the zero Watch for nothing
+	others  chan Watch // what accounts share, once a client wants to know
 	done    chan struct{}
 }
 
@@ -16,7 +17,7 @@ const recheckPause = time.Second
 
 // watch starts the watcher after login.
 func (s *session) watch() {
-	w := &watcher{mailbox: make(chan Watch), done: make(chan struct{})}
+	w := &watcher{mailbox: make(chan Watch), others: make(chan Watch), done: make(chan struct{})}
 	if s.srv.WatchAccount != nil {
 		w.account = s.srv.WatchAccount(s.identity.Account)
 	}
@@ -27,11 +28,20 @@ func (s *session) watch() {
 // forward runs in the watcher's goroutine.
 func (s *session) forward(w *watcher) {
 	defer close(w.done)
-	var mailbox Watch
+	var mailbox, others Watch
+	defer func() {
+		if others.Close != nil {
+			others.Close()
+		}
+	}()
 	ok := true
 	for ok {
 		select {
 		case mailbox, ok = <-w.mailbox:
+		case others = <-w.others:
+		case <-others.C:
+			s.recheck.Store(true)
+			s.conn.wake()
 		case <-w.account.C:
 			s.recheck.Store(true)
 			s.conn.wake()

@@ -98,7 +98,8 @@ CREATE TABLE accounts (
     uidvalidity_last bigint      NOT NULL DEFAULT 0, -- the last UIDVALIDITY given out
     created_at       timestamptz NOT NULL DEFAULT now(),
     disabled_at      timestamptz,
-    deleted_at       timestamptz
+    deleted_at       timestamptz,
+    quota_messages   bigint      NOT NULL DEFAULT 0 CHECK (quota_messages >= 0) -- 0: none
 );
 
 -- Every local address: of an account (account_id set) or an alias (targets in
@@ -216,6 +217,32 @@ CREATE TABLE subscriptions (
     name       text   NOT NULL,
     PRIMARY KEY (account_id, name)
 );
+
+-- Annotations (RFC 5464) of mailboxes and, with mailbox_id 0, an account's own of
+-- the server. A removed one stays for a while, so that sessions learn of it.
+CREATE TABLE metadata (
+    account_id bigint NOT NULL, -- whose mailbox it is
+    mailbox_id bigint NOT NULL,
+    user_id    bigint NOT NULL, -- whose private entry it is; 0: shared
+    entry      text   NOT NULL, -- '/private/comment', in lower case
+    value      bytea,           -- NULL: removed
+    seq        bigint NOT NULL, -- accounts.change_seq at its last change
+    PRIMARY KEY (account_id, mailbox_id, user_id, entry)
+);
+-- For: what changed since a session looked.
+CREATE INDEX metadata_seq ON metadata (account_id, seq);
+
+-- Who else may do what with a mailbox (RFC 4314). The owner may do all, and has no
+-- row. A change is made under the mailbox's lock.
+CREATE TABLE acl (
+    account_id bigint   NOT NULL, -- the owner
+    mailbox_id bigint   NOT NULL,
+    user_id    bigint   NOT NULL, -- 0: anyone
+    rights     smallint NOT NULL CHECK (rights BETWEEN 1 AND 2047), -- bits of internal/mail.Rights
+    PRIMARY KEY (account_id, mailbox_id, user_id)
+);
+-- For: what is shared with a user.
+CREATE INDEX acl_user ON acl (user_id, account_id, mailbox_id);
 
 -- The lock of a mailbox: whoever writes to it holds this row, so commit order is
 -- modseq order. Its counters stand in the newest row of mailbox_changes: a row

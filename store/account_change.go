@@ -67,6 +67,17 @@ func (s *Store) SetQuota(ctx context.Context, actor mail.Actor, id mail.AccountI
 	})
 }
 
+// SetMessageQuota changes the quota in messages; 0 takes it away.
+func (s *Store) SetMessageQuota(ctx context.Context, actor mail.Actor, id mail.AccountID, quota int64) error {
+	return s.changeAccount(ctx, id, func(tx pgx.Tx, now mail.AccountRecord) error {
+		if _, err := tx.Exec(ctx, `UPDATE accounts SET quota_messages = $2 WHERE id = $1`, id, quota); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, "account.quota", now.Address.String(),
+			detail{"quota_messages": quota, "before": now.QuotaMessages})
+	})
+}
+
 // DisableAccount stops mail and log-in and ends the open sessions; EnableAccount
 // undoes it.
 func (s *Store) DisableAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error {

@@ -97,6 +97,8 @@ func (s *Store) beginRemoval(ctx context.Context, id mail.AccountID, before time
 			`DELETE FROM mailbox_state WHERE account_id = $1`,
 			`DELETE FROM mailboxes WHERE account_id = $1`,
 			`DELETE FROM subscriptions WHERE account_id = $1`,
+			`DELETE FROM metadata WHERE account_id = $1`,
+			`DELETE FROM acl WHERE account_id = $1 OR user_id = $1`,
 			`DELETE FROM keywords WHERE account_id = $1`,
 			`DELETE FROM credentials WHERE account_id = $1`,
 			`DELETE FROM addresses WHERE account_id = $1`,

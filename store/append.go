@@ -57,7 +57,7 @@ func (s *Store) Append(ctx context.Context, account mail.AccountID, mailbox mail
 }
 
 func (s *Store) appendUnit(ctx context.Context, k mailboxKey, messages []AppendMessage) (*unit, error) {
-	u := &unit{messages: make([]messageWrite, len(messages))}
+	u := &unit{messages: make([]messageWrite, len(messages)), needs: mail.NeedsOf(ctx)}
 	for i := range messages {
 		m := &messages[i]
 		b := blobWrite{id: mail.BlobID(s.NewID()), content: m.Content}

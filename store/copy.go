@@ -20,7 +20,7 @@ const sqlCopy = `WITH dst AS MATERIALIZED (
 		FROM ` + sqlPicked + `
 	), d AS MATERIALIZED (` + sqlSums + ` FROM src
 	), room AS MATERIALIZED (
-		SELECT FROM accounts a, d, dst WHERE a.id = $1 AND d.n > 0 AND (a.quota_bytes = 0 OR ` + usedOfQuota + ` + d.bytes <= a.quota_bytes)
+		SELECT FROM accounts a, d, dst WHERE a.id = $1 AND d.n > 0 AND ` + roomFor + `
 	), filed AS (
 		INSERT INTO mailbox_messages (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size)
 		SELECT $1, $5, dst.uidnext + src.place, src.message_id, dst.modseq, src.flags, src.keywords, src.received_at, statement_timestamp(), src.size

@@ -45,7 +45,7 @@ func (s *Store) Deliver(ctx context.Context, d *mail.Delivery) (mail.Delivered, 
 
 // write hands a unit to the lane that suits it and waits for its fate.
 func (s *Store) write(ctx context.Context, u *unit) error {
-	if len(u.blobs) > 1 || u.blobs[0].chunks == nil {
+	if len(u.blobs) > 1 || u.blobs[0].chunks == nil || len(u.needs) > 0 {
 		return s.lane.alone(ctx, u)
 	}
 	return s.lane.submit(ctx, u)

@@ -35,11 +35,13 @@ type target struct {
 	modseq mail.ModSeq
 }
 
-// accountUsage is what an account held before; used is known only where there
-// is a quota.
+// accountUsage is what an account held before; used and messages are known
+// only where there is a quota of them.
 type accountUsage struct {
 	found       bool
 	used, quota int64
+
+	messages, quotaMessages int64
 }
 
 func newGroup(units []*unit, wait bool) *group {

@@ -42,6 +42,11 @@ func (g *group) queueFile() {
 	}
 	targets := g.targetColumns()
 	g.batch.Queue(lock, targets[:2]...)
+	for _, u := range g.units {
+		if len(u.needs) > 0 {
+			g.batch.Queue(sqlNeeds, needColumns(u.needs)...)
+		}
+	}
 	g.batch.Queue(file, append(append(targets, g.rowColumns()...), slices.Sorted(maps.Keys(g.usage)))...)
 }
 
@@ -122,6 +127,11 @@ func (g *group) readFiled(res pgx.BatchResults) error {
 		if mailbox == 0 {
 			d := g.usage[mail.AccountID(account)]
 			d.found, d.used, d.quota = true, a, b
+			continue
+		}
+		if mailbox < 0 {
+			d := g.usage[mail.AccountID(account)]
+			d.messages, d.quotaMessages = a, b
 			continue
 		}
 		t := g.targets[mailboxKey{mail.AccountID(account), mail.MailboxID(mailbox)}]

@@ -124,23 +124,21 @@ func (g *group) judge() error {
 // judgeAccounts refuses, in the order of arrival, what an account has no room
 // for; smaller units behind may still fit.
 func (g *group) judgeAccounts(p *partial) {
-	room := map[mail.AccountID]int64{}
+	rooms := map[mail.AccountID]headroom{}
 	for id, a := range g.usage {
-		room[id] = math.MaxInt64
-		if a.quota > 0 {
-			room[id] = a.quota - a.used
-		}
+		rooms[id] = a.headroom()
 	}
 	for _, u := range g.units {
-		need := map[mail.AccountID]int64{}
+		need := map[mail.AccountID]headroom{}
 		for i := range u.messages {
-			need[u.messages[i].account] += u.messages[i].size
+			n := need[u.messages[i].account]
+			need[u.messages[i].account] = headroom{n.bytes + u.messages[i].size, n.messages + 1}
 		}
 		for id, n := range need {
 			switch {
 			case !g.usage[id].found:
 				p.refused[u] = mail.Errorf(mail.CodeNoSuchUser, "no such user here")
-			case n > room[id] && !u.ignore:
+			case (n.bytes > rooms[id].bytes || n.messages > rooms[id].messages) && !u.ignore:
 				p.refused[u] = mail.Errorf(mail.CodeOverQuota, "mailbox is full")
 			}
 		}
@@ -148,9 +146,23 @@ func (g *group) judgeAccounts(p *partial) {
 			continue
 		}
 		for id, n := range need {
-			room[id] -= n
+			rooms[id] = headroom{rooms[id].bytes - n.bytes, rooms[id].messages - n.messages}
 		}
 	}
+}
+
+// headroom is what an account can still take.
+type headroom struct{ bytes, messages int64 }
+
+func (a *accountUsage) headroom() headroom {
+	h := headroom{math.MaxInt64, math.MaxInt64}
+	if a.quota > 0 {
+		h.bytes = a.quota - a.used
+	}
+	if a.quotaMessages > 0 {
+		h.messages = a.quotaMessages - a.messages
+	}
+	return h
 }
 
 // rollback frees the connection; one that does not answer is closed, and the

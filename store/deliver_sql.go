@@ -75,7 +75,9 @@ func sqlFile(ours string) string {
 		)
 		SELECT account_id, mailbox_id, first, modseq FROM target
 		UNION ALL
-		SELECT a.id, 0, ` + usedOfQuota + `, a.quota_bytes FROM unnest($16::bigint[]) AS i JOIN accounts a ON a.id = i WHERE a.deleted_at IS NULL`
+		SELECT a.id, 0, ` + usedOfQuota + `, a.quota_bytes FROM unnest($16::bigint[]) AS i JOIN accounts a ON a.id = i WHERE a.deleted_at IS NULL
+		UNION ALL
+		SELECT a.id, -1, ` + messagesOfQuota + `, a.quota_messages FROM unnest($16::bigint[]) AS i JOIN accounts a ON a.id = i WHERE a.quota_messages > 0`
 }
 
 var (

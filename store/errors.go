@@ -34,6 +34,8 @@ func dbError(err error) error {
 		return mail.Wrap(code, err, "exists already")
 	case mail.CodeInUse:
 		return mail.Wrap(code, err, "still in use")
+	case mail.CodeNoPermission:
+		return mail.Wrap(code, err, "you may not do that any more")
 	default:
 		return mail.Wrap(code, err, "internal error")
 	}
@@ -63,6 +65,8 @@ func codeOfState(state string) mail.Code {
 		return mail.CodeExists
 	case "23503": // foreign_key_violation
 		return mail.CodeInUse
+	case "22012": // division_by_zero: sqlNeeds
+		return mail.CodeNoPermission
 	case "40001", "40P01", "55P03", "25006", "58030", "25P03": // serialization, deadlock, lock timeout, standby, i/o, idle timeout
 		return mail.CodeUnavailable
 	}

@@ -64,6 +64,10 @@ var sqlStores = func() map[mail.StoreMode][2][2]string {
 			{`(m.flags & $8::smallint | $5::smallint)`, `$6::smallint[]`,
 				`m.flags <> (m.flags & $8::smallint | $5::smallint) OR m.keywords <> $6::smallint[]`},
 		},
+		mail.StoreSetFlags: {
+			{`(m.flags & $8::smallint | $5::smallint)`, `m.keywords`,
+				`m.flags <> (m.flags & $8::smallint | $5::smallint) AND $6::smallint[] IS NOT NULL`},
+		},
 		mail.StoreAdd: {
 			{`(m.flags | $5::smallint | 0::smallint * $8::smallint)`, `m.keywords`,
 				`m.flags & $5::smallint <> $5::smallint AND $6::smallint[] IS NOT NULL`},

@@ -29,6 +29,9 @@ func changeNames(ctx context.Context, tx pgx.Tx, acct mail.AccountID, n int) (in
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, mail.Errorf(mail.CodeNotFound, "no such account")
 	}
+	if err == nil {
+		err = checkNeeds(ctx, tx)
+	}
 	return last - int64(n) + 1, err
 }
 
@@ -85,6 +88,9 @@ func (s *Store) createMailbox(ctx context.Context, tx pgx.Tx, acct mail.AccountI
 		return mail.Mailbox{}, err
 	}
 	if _, err := tx.Exec(ctx, sqlFirstState, acct, ids); err != nil {
+		return mail.Mailbox{}, err
+	}
+	if err := inheritACL(ctx, tx, acct, names, ids); err != nil {
 		return mail.Mailbox{}, err
 	}
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM subscriptions WHERE account_id = $1 AND name = $2)`,

@@ -98,6 +98,8 @@ func deleteMailbox(ctx context.Context, tx pgx.Tx, acct mail.AccountID, id mail.
 		SELECT $1, $2, uid, message_id, $3, flags, keywords, received_at, saved_at, size, statement_timestamp() FROM gone`, acct, id, modseq)
 	b.Queue(`DELETE FROM mailbox_changes WHERE account_id = $1 AND mailbox_id = $2`, acct, id)
 	b.Queue(`DELETE FROM mailbox_state WHERE account_id = $1 AND mailbox_id = $2`, acct, id)
+	b.Queue(`DELETE FROM metadata WHERE account_id = $1 AND mailbox_id = $2`, acct, id)
+	b.Queue(`DELETE FROM acl WHERE account_id = $1 AND mailbox_id = $2`, acct, id)
 	b.Queue(`DELETE FROM mailboxes WHERE account_id = $1 AND id = $2`, acct, id)
 	return modseq, tx.SendBatch(ctx, b).Close()
 }

@@ -46,6 +46,9 @@ func (s *Store) renameInbox(ctx context.Context, acct mail.AccountID, to string)
 	if err != nil {
 		return err
 	}
+	if err := s.copyMetadata(ctx, acct, inbox.ID, made.ID); err != nil {
+		return err
+	}
 	_, err = s.Move(ctx, acct, inbox.ID, everyUID, made.ID)
 	return err
 }

@@ -25,6 +25,7 @@ func (s *Store) pinned(ctx context.Context, queue func(b *pgx.Batch)) error {
 		b := &pgx.Batch{}
 		b.Queue(sqlPin)
 		queue(b)
+		queueNeeds(ctx, b)
 		err := s.pool.SendBatch(ctx, b).Close()
 		if err == nil || !repeatable(err) || try == txTries {
 			return dbError(err)

@@ -18,7 +18,7 @@ const maxAliasDepth = 10
 // mail: the exact one, else the one without +tag, else the catch-all. An
 // address of a deleted account takes none. No row comes back for a domain that
 // is not ours.
-const lookupSQL = `SELECT q.n, d.id, x.local_key, a.id, a.disabled_at IS NOT NULL, a.quota_bytes, ` + usedOfQuota + `, t.targets
+const lookupSQL = `SELECT q.n, d.id, x.local_key, a.id, a.disabled_at IS NOT NULL, a.quota_bytes, ` + usedOfQuota + `, ` + fullOfMessages + `, t.targets
 	FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS q(domain, exact, base, n)
 	JOIN domains d ON d.name = q.domain
 	LEFT JOIN LATERAL (
@@ -46,6 +46,7 @@ type lookup struct {
 	disabled bool
 	quota    int64
 	used     int64
+	full     bool // of messages
 	targets  []string
 }
 
@@ -68,10 +69,11 @@ func (s *Store) lookUp(ctx context.Context, asked []mail.Address) ([]lookup, err
 		key         *string
 		account     *mail.AccountID
 		disabled    *bool
+		full        *bool
 		quota, used *int64
 		targets     []string
 	)
-	_, err = pgx.ForEachRow(rows, []any{&n, &domain, &key, &account, &disabled, &quota, &used, &targets}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&n, &domain, &key, &account, &disabled, &quota, &used, &full, &targets}, func() error {
 		l := &out[n-1]
 		l.ours = true
 		if key == nil {
@@ -79,7 +81,7 @@ func (s *Store) lookUp(ctx context.Context, asked []mail.Address) ([]lookup, err
 		}
 		l.found, l.catchAll, l.targets = true, *key == "", targets
 		if account != nil {
-			l.account, l.disabled, l.quota, l.used = *account, *disabled, *quota, *used
+			l.account, l.disabled, l.quota, l.used, l.full = *account, *disabled, *quota, *used, *full
 		}
 		return nil
 	})
@@ -199,7 +201,7 @@ func (x *expansion) account(l lookup) {
 	}
 	_, tag := address.SplitTag(l.asked.Local)
 	x.Accounts = append(x.Accounts, mail.LocalTarget{
-		Account: l.account, Address: l.asked, Tag: tag, QuotaBytes: l.quota, UsedBytes: l.used,
+		Account: l.account, Address: l.asked, Tag: tag, QuotaBytes: l.quota, UsedBytes: l.used, Full: l.full,
 	})
 }
 
@@ -217,10 +219,10 @@ func (s *Store) resolvePostmaster(ctx context.Context, rcpt mail.Address) (mail.
 		}
 	}
 	t := mail.LocalTarget{Address: rcpt}
-	err := s.pool.QueryRow(ctx, `SELECT a.id, a.quota_bytes, `+usedOfQuota+`
+	err := s.pool.QueryRow(ctx, `SELECT a.id, a.quota_bytes, `+usedOfQuota+`, `+fullOfMessages+`
 		FROM accounts a LEFT JOIN domains d ON d.id = a.domain_id
 		WHERE a.deleted_at IS NULL AND a.disabled_at IS NULL
-		ORDER BY d.name = $1 DESC, a.created_at, a.id LIMIT 1`, rcpt.Domain).Scan(&t.Account, &t.QuotaBytes, &t.UsedBytes)
+		ORDER BY d.name = $1 DESC, a.created_at, a.id LIMIT 1`, rcpt.Domain).Scan(&t.Account, &t.QuotaBytes, &t.UsedBytes, &t.Full)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return mail.Resolution{Kind: mail.ResolvedUnknown}, nil
 	}

@@ -108,6 +108,13 @@ func quota(n int64) string {
 	return octets(n)
 }
 
+func number(n int64) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}
+
 type accountShowCmd struct{ addressArg }
 
 func (c accountShowCmd) Run(e *env) error {
@@ -121,7 +128,7 @@ func (c accountShowCmd) Run(e *env) error {
 	}
 	return e.result(x, func() {
 		e.fields("account", x.Address, "name", orDash(x.Name), "state", x.State, "addresses", strings.Join(x.Addresses, " "),
-			"messages", fmt.Sprint(x.Messages), "used", octets(x.UsedBytes), "restorable", octets(x.HeldBytes), "quota", quota(x.QuotaBytes),
+			"messages", fmt.Sprint(x.Messages), "used", octets(x.UsedBytes), "restorable", octets(x.HeldBytes), "quota", quota(x.QuotaBytes), "quota of messages", number(x.QuotaMessages),
 			"password", yesNo(x.HasPassword), "app passwords", fmt.Sprint(x.AppPasswords), "since", when(x.CreatedAt))
 	})
 }
@@ -171,11 +178,17 @@ func (c accountPasswordCmd) Run(e *env) error {
 
 type accountQuotaCmd struct {
 	addressArg
-	Quota string `arg:"" help:"5G, 500M, none."`
+	Quota    string `arg:"" help:"5G, 500M, none; with --messages a number, none."`
+	Messages bool   `help:"The quota is a number of messages."`
 }
 
 func (c accountQuotaCmd) Run(e *env) error {
-	return e.onAccount("quota changed", func(a *admin.Admin) (admin.Account, error) { return a.SetQuota(e.ctx, c.Address, c.Quota) })
+	return e.onAccount("quota changed", func(a *admin.Admin) (admin.Account, error) {
+		if c.Messages {
+			return a.SetMessageQuota(e.ctx, c.Address, c.Quota)
+		}
+		return a.SetQuota(e.ctx, c.Address, c.Quota)
+	})
 }
 
 type accountAddAddressCmd struct {

@@ -27,13 +27,27 @@ func (d *Decoder) header() (lit Literal, ok bool) {
 	return lit, true
 }
 
+// Value parses a value of metadata (RFC 5464 §5):
+//
+//	value = nstring / literal8
+//
+// ok is false for NIL.
+func (d *Decoder) Value() (s string, ok bool) {
+	if d.Peek() == '~' {
+		return d.literalOf(true), d.err == nil
+	}
+	return d.NString()
+}
+
 // literal gives the octets of a literal; NUL is refused (RFC 9051 §9, CHAR8).
-func (d *Decoder) literal() string {
+func (d *Decoder) literal() string { return d.literalOf(false) }
+
+func (d *Decoder) literalOf(binary bool) string {
 	lit, ok := d.header()
 	if !ok {
 		return ""
 	}
-	if lit.Binary {
+	if lit.Binary && !binary {
 		d.Fail("a literal8 is not allowed here")
 		return ""
 	}
@@ -46,7 +60,7 @@ func (d *Decoder) literal() string {
 	}
 	s := d.b[d.p : d.p+int(lit.Size)]
 	d.p += int(lit.Size)
-	if bytes.IndexByte(s, 0) >= 0 {
+	if !binary && bytes.IndexByte(s, 0) >= 0 {
 		d.Fail("NUL in a literal")
 		return ""
 	}

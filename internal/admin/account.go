@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"postroom/internal/address"
@@ -17,26 +18,27 @@ const (
 
 // Account is an account as it is shown.
 type Account struct {
-	Address      string     `json:"address"`
-	Name         string     `json:"name,omitempty"`
-	State        string     `json:"state"`
-	Addresses    []string   `json:"addresses"` // all of its own, the primary one first
-	QuotaBytes   int64      `json:"quota_bytes"`
-	UsedBytes    int64      `json:"used_bytes"`
-	HeldBytes    int64      `json:"held_bytes"` // expunged, still restorable
-	Messages     int64      `json:"messages"`
-	HasPassword  bool       `json:"has_password"`
-	AppPasswords int        `json:"app_passwords"`
-	CreatedAt    time.Time  `json:"created_at"`
-	DisabledAt   *time.Time `json:"disabled_at,omitempty"`
-	DeletedAt    *time.Time `json:"deleted_at,omitempty"`
+	Address       string     `json:"address"`
+	Name          string     `json:"name,omitempty"`
+	State         string     `json:"state"`
+	Addresses     []string   `json:"addresses"` // all of its own, the primary one first
+	QuotaBytes    int64      `json:"quota_bytes"`
+	QuotaMessages int64      `json:"quota_messages"`
+	UsedBytes     int64      `json:"used_bytes"`
+	HeldBytes     int64      `json:"held_bytes"` // expunged, still restorable
+	Messages      int64      `json:"messages"`
+	HasPassword   bool       `json:"has_password"`
+	AppPasswords  int        `json:"app_passwords"`
+	CreatedAt     time.Time  `json:"created_at"`
+	DisabledAt    *time.Time `json:"disabled_at,omitempty"`
+	DeletedAt     *time.Time `json:"deleted_at,omitempty"`
 	// Password is the one that was generated; shown once.
 	Password string `json:"password,omitempty"`
 }
 
 func showAccount(l mail.AccountListing) Account {
 	out := Account{Address: address.Display(l.Address), Name: l.Name, State: StateActive, Addresses: shown(l.Addresses),
-		QuotaBytes: l.QuotaBytes, UsedBytes: l.Usage.LiveBytes, HeldBytes: l.Usage.HeldBytes, Messages: l.Usage.Messages,
+		QuotaBytes: l.QuotaBytes, QuotaMessages: l.QuotaMessages, UsedBytes: l.Usage.LiveBytes, HeldBytes: l.Usage.HeldBytes, Messages: l.Usage.Messages,
 		HasPassword: l.HasPassword, AppPasswords: l.Apps,
 		CreatedAt: l.CreatedAt, DisabledAt: at(l.DisabledAt), DeletedAt: at(l.DeletedAt)}
 	switch {
@@ -183,6 +185,20 @@ func (a *Admin) SetQuota(ctx context.Context, addr, quota string) (Account, erro
 			return err
 		}
 		return a.Store.SetQuota(ctx, a.Actor, id, n)
+	})
+}
+
+// SetMessageQuota changes the quota of messages: a number, "none".
+func (a *Admin) SetMessageQuota(ctx context.Context, addr, quota string) (Account, error) {
+	return a.onAccount(ctx, addr, func(id mail.AccountID) error {
+		var n int64
+		var err error
+		if quota != "none" {
+			if n, err = strconv.ParseInt(quota, 10, 64); err != nil || n <= 0 {
+				return mail.Errorf(mail.CodeInvalid, "%q is no number of messages: 100000, none", quota)
+			}
+		}
+		return a.Store.SetMessageQuota(ctx, a.Actor, id, n)
 	})
 }
 

@@ -42,6 +42,7 @@ type AccountStore interface {
 	AccountListing(ctx context.Context, id mail.AccountID) (mail.AccountListing, error)
 	RenameAccount(ctx context.Context, actor mail.Actor, id mail.AccountID, to mail.Address, dropOld bool) error
 	SetAccountName(ctx context.Context, actor mail.Actor, id mail.AccountID, name string) error
+	SetMessageQuota(ctx context.Context, actor mail.Actor, id mail.AccountID, quota int64) error
 	SetQuota(ctx context.Context, actor mail.Actor, id mail.AccountID, quota int64) error
 	DisableAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error
 	EnableAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error

@@ -7,13 +7,14 @@ import (
 
 // AccountRecord is an account as log-in and sessions see it (table accounts).
 type AccountRecord struct {
-	ID         AccountID
-	Address    Address // primary address, as the administrator spelled it
-	Name       string  // display name; may be empty
-	QuotaBytes int64   // 0: no quota
-	Disabled   bool    // takes no mail and no log-in
-	Deleted    bool    // in the restore window; as if it were not there
-	ChangeSeq  int64   // grows with names, subscriptions, rights and credentials
+	ID            AccountID
+	Address       Address // primary address, as the administrator spelled it
+	Name          string  // display name; may be empty
+	QuotaBytes    int64   // 0: no quota
+	QuotaMessages int64   // 0: no quota of messages
+	Disabled      bool    // takes no mail and no log-in
+	Deleted       bool    // in the restore window; as if it were not there
+	ChangeSeq     int64   // grows with names, subscriptions, rights and credentials
 }
 
 // The kinds of credentials.
@@ -108,13 +109,14 @@ type LocalTarget struct {
 	Tag        string // of user+tag; "" when none
 	QuotaBytes int64  // 0: no quota
 	UsedBytes  int64  // live octets now
+	Full       bool   // as many messages as its quota allows
 }
 
 // OverQuota tells whether a message of size octets does not fit. A size of 0
 // asks whether the account is full already.
 func (t LocalTarget) OverQuota(size int64) bool {
-	if t.QuotaBytes == 0 {
-		return false
+	if t.Full || t.QuotaBytes == 0 {
+		return t.Full
 	}
 	return t.UsedBytes >= t.QuotaBytes || t.UsedBytes+size > t.QuotaBytes
 }

@@ -118,6 +118,7 @@ const (
 	StoreSet StoreMode = iota
 	StoreAdd
 	StoreRemove
+	StoreSetFlags // FLAGS by a user who may not change keywords
 )
 
 // StoreArgs is one STORE.
@@ -145,6 +146,17 @@ type StoreResult struct {
 	ModSeq ModSeq
 }
 
+// CopyArgs is one COPY or MOVE between accounts, or with fewer flags.
+type CopyArgs struct {
+	Account    AccountID
+	Mailbox    MailboxID
+	UIDs       UIDSet
+	ToAccount  AccountID
+	To         MailboxID
+	Flags      Flags // those that go along
+	NoKeywords bool
+}
+
 // CopyResult is what COPY or MOVE did. Src and Dst have the same number of
 // UIDs and correspond in ascending order (COPYUID, RFC 4315 §3).
 type CopyResult struct {
@@ -162,7 +174,8 @@ type ExpungeResult struct {
 
 // Quota is an account's limit and use.
 type Quota struct {
-	LimitBytes int64 // 0: none
-	UsedBytes  int64
-	Messages   int64
+	LimitBytes    int64 // 0: none
+	LimitMessages int64 // 0: none
+	UsedBytes     int64
+	Messages      int64
 }
