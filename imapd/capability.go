@@ -54,6 +54,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "STATUS=SIZE", rfc: "8438", states: loggedIn, transcripts: "status"},
 	{name: "ESEARCH", rfc: "4731", states: loggedIn, transcripts: "esearch"},
 	{name: "SEARCHRES", rfc: "5182", states: loggedIn, transcripts: "searchres"},
+	{name: "WITHIN", rfc: "5032", states: loggedIn, transcripts: "within"},
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},

@@ -62,6 +62,8 @@ func init() {
 		"SENTBEFORE": sent(func(day, t time.Time) bool { return day.Before(t) }),
 		"SENTON":     sent(func(day, t time.Time) bool { return day.Equal(t) }),
 		"SENTSINCE":  sent(func(day, t time.Time) bool { return !day.Before(t) }),
+		"OLDER":      within(func(t, target time.Time) bool { return !t.After(target) }),
+		"YOUNGER":    within(func(t, target time.Time) bool { return !t.Before(target) }),
 		"LARGER":     size(func(n, than int64) bool { return n > than }),
 		"SMALLER":    size(func(n, than int64) bool { return n < than }),
 
