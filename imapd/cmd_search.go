@@ -23,12 +23,7 @@ type searchArgs struct {
 //	search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
 func parseSearch(s *session, d *wire.Decoder) *searchArgs {
 	a := &searchArgs{}
-	if d.TryWord("RETURN") {
-		d.SP()
-		a.extended = true
-		a.returns = parseSearchReturn(d)
-		d.SP()
-	}
+	a.parseReturn(d)
 	p := &searchParser{s: s, d: d, args: a}
 	if d.TryWord("CHARSET") {
 		d.SP()
@@ -53,22 +48,26 @@ func runUIDSearch(ctx context.Context, s *session, a *searchArgs) (reply, error)
 
 func (s *session) search(ctx context.Context, a *searchArgs, uid bool) (reply, error) {
 	found, err := s.runProgram(ctx, a)
-	if a.returns.save && err != nil {
-		// A SEARCH that fails leaves "$" empty (RFC 5182 §2.1).
-		s.sel.saved = nil
-	}
-	if err != nil {
+	if err := s.save(a, found, err); err != nil {
 		return reply{}, err
-	}
-	if a.returns.save {
-		s.sel.saved = a.returns.toSave(found)
 	}
 	if a.extended || s.has(featureRev2) {
 		s.writeESearch(a, uid, found)
 	} else {
-		s.writeSearch(a, uid, found)
+		s.writeNumbers("SEARCH", a, uid, found)
 	}
 	return reply{}, nil
+}
+
+// save keeps what was found as "$" when that is asked for. A search that
+// failed leaves it empty (RFC 5182 §2.1).
+func (s *session) save(a *searchArgs, found []result, err error) error {
+	if a.returns.save && err != nil {
+		s.sel.saved = nil
+	} else if a.returns.save {
+		s.sel.saved = a.returns.toSave(found)
+	}
+	return err
 }
 
 // result is one message that matched.

@@ -8,11 +8,19 @@ import (
 // searchReturn is what RETURN asks for (RFC 4731 §3.1, RFC 5182 §2.1).
 type searchReturn struct{ min, max, all, count, save bool }
 
-// parseSearchReturn parses
+// parseReturn parses
 //
 //	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
 //	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"   ; RFC 9051 §9
-func parseSearchReturn(d *wire.Decoder) (r searchReturn) {
+//
+// and the space behind them, when they are there.
+func (a *searchArgs) parseReturn(d *wire.Decoder) {
+	if !d.TryWord("RETURN") {
+		return
+	}
+	a.extended = true
+	r := &a.returns
+	d.SP()
 	d.Expect('(')
 	for first := true; d.Err() == nil && !d.Try(')'); first = false {
 		if !first {
@@ -33,16 +41,17 @@ func parseSearchReturn(d *wire.Decoder) (r searchReturn) {
 			d.Fail("unknown SEARCH return option")
 		}
 	}
-	if r == (searchReturn{}) {
+	if *r == (searchReturn{}) {
 		r.all = true // RETURN () is RETURN (ALL)
 	}
-	return r
+	d.SP()
 }
 
-// writeSearch writes the SEARCH response of IMAP4rev1 (RFC 3501 §7.2.5), with
-// MODSEQ when that was searched for (RFC 7162 §3.1.5).
-func (s *session) writeSearch(a *searchArgs, uid bool, found []result) {
-	s.enc.Raw("* SEARCH")
+// writeNumbers writes the SEARCH response of IMAP4rev1 (RFC 3501 §7.2.5) and
+// the SORT response (RFC 5256 §BASE.7.2.SORT), with MODSEQ when that was
+// searched for (RFC 7162 §3.1.5, §3.1.9).
+func (s *session) writeNumbers(name string, a *searchArgs, uid bool, found []result) {
+	s.enc.Raw("* ", name)
 	for _, r := range found {
 		s.enc.Raw(" ").Number(r.number(uid))
 	}
@@ -66,8 +75,9 @@ func highest(found []result) (m mail.ModSeq) {
 	return m
 }
 
-// writeESearch writes the ESEARCH response (RFC 9051 §7.3.4). SAVE alone gives
-// none (RFC 5182 §2.1).
+// writeESearch writes the ESEARCH response (RFC 9051 §7.3.4) of messages in the
+// order of the command, which gives MIN and MAX their meaning (RFC 5267 §3.1).
+// SAVE alone gives none (RFC 5182 §2.1).
 func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	r := a.returns
 	if !a.extended {
@@ -88,7 +98,8 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 			s.enc.Raw(" MAX ").Number(found[n-1].number(uid))
 		}
 		if r.all {
-			s.enc.Raw(" ALL ").Set(numbersOf(found, uid))
+			s.enc.Raw(" ALL ")
+			s.writeOrdered(found, uid)
 		}
 	}
 	if r.count {
@@ -100,20 +111,40 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	s.enc.CRLF()
 }
 
-// told is the messages whose highest modseq RFC 4731 §3.2 wants: with MIN and
-// MAX alone only those two.
-func (r searchReturn) told(found []result) []result {
+// writeOrdered writes a sequence set in the order of found; only what follows
+// one upon the other is a range (RFC 5267 §3.2).
+func (s *session) writeOrdered(found []result, uid bool) {
+	for i := 0; i < len(found); {
+		j := i + 1
+		for j < len(found) && found[j].number(uid) == found[j-1].number(uid)+1 {
+			j++
+		}
+		if i > 0 {
+			s.enc.Raw(",")
+		}
+		s.enc.Number(found[i].number(uid))
+		if j > i+1 {
+			s.enc.Raw(":").Number(found[j-1].number(uid))
+		}
+		i = j
+	}
+}
+
+// told is the messages whose highest modseq RFC 4731 §3.2 wants, and those
+// that "$" holds afterwards (RFC 5182 §2.1): all, but with MIN and MAX and
+// neither ALL nor COUNT only those two.
+func (r searchReturn) told(found []result) (out []result) {
 	n := len(found)
-	if r.all || r.count || n == 0 {
+	if r.all || r.count || n == 0 || !r.min && !r.max {
 		return found
 	}
-	switch {
-	case r.min && r.max:
-		return []result{found[0], found[n-1]}
-	case r.min:
-		return found[:1]
+	if r.min {
+		out = append(out, found[0])
 	}
-	return found[n-1:]
+	if r.max {
+		out = append(out, found[n-1])
+	}
+	return out
 }
 
 func numbersOf(found []result, uid bool) (set mail.UIDSet) {
@@ -123,11 +154,12 @@ func numbersOf(found []result, uid bool) (set mail.UIDSet) {
 	return set
 }
 
-// toSave is what "$" holds afterwards: with MIN or MAX and neither ALL nor
-// COUNT only those (RFC 5182 §2.1).
+// toSave is what "$" holds afterwards.
 func (r searchReturn) toSave(found []result) mail.UIDSet {
-	if (r.min || r.max) && !r.all && !r.count {
-		found = r.told(found)
+	told := r.told(found)
+	uids := make([]mail.UID, len(told))
+	for i, t := range told {
+		uids[i] = t.uid
 	}
-	return numbersOf(found, true)
+	return mail.UIDSetOf(uids...)
 }

@@ -1,0 +1,59 @@
+package imapd
+
+import (
+	"context"
+
+	"postroom/imapd/wire"
+)
+
+type sortArgs struct {
+	searchArgs
+	criteria []sortCriterion
+}
+
+// parseSort parses
+//
+//	sort          = ["UID" SP] "SORT" SP sort-criteria SP search-criteria   ; RFC 5256 §5
+//	extended-sort = ["UID" SP] "SORT" search-return-opts SP sort-criteria SP search-criteria   ; RFC 5267 §5
+func parseSort(s *session, d *wire.Decoder) *sortArgs {
+	a := &sortArgs{}
+	a.parseReturn(d)
+	a.criteria = parseSortCriteria(d)
+	d.SP()
+	a.parseCriteria(s, d)
+	return a
+}
+
+// parseCriteria parses
+//
+//	search-criteria = charset 1*(SP search-key)   ; RFC 5256 §5
+func (a *searchArgs) parseCriteria(s *session, d *wire.Decoder) {
+	a.charset = d.AString()
+	d.SP()
+	p := &searchParser{s: s, d: d, args: a}
+	a.key = p.list()
+}
+
+func runSort(ctx context.Context, s *session, a *sortArgs) (reply, error) {
+	return s.sort(ctx, a, false)
+}
+
+func runUIDSort(ctx context.Context, s *session, a *sortArgs) (reply, error) {
+	return s.sort(ctx, a, true)
+}
+
+func (s *session) sort(ctx context.Context, a *sortArgs, uid bool) (reply, error) {
+	found, err := s.runProgram(ctx, &a.searchArgs)
+	if err == nil {
+		found, err = s.sorted(ctx, found, a.criteria)
+	}
+	if err := s.save(&a.searchArgs, found, err); err != nil {
+		return reply{}, err
+	}
+	if a.extended {
+		s.writeESearch(&a.searchArgs, uid, found)
+	} else {
+		s.writeNumbers("SORT", &a.searchArgs, uid, found)
+	}
+	return reply{}, nil
+}
