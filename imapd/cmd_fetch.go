@@ -11,6 +11,7 @@ type fetchArgs struct {
 	set          wire.NumSet
 	items        []fetchItem
 	changedSince *mail.ModSeq
+	partial      *partialRange // of UID FETCH: only these of the set
 }
 
 // maxFetchItems bounds the items of one FETCH.
@@ -20,7 +21,7 @@ const maxFetchItems = 256
 //
 //	fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att /
 //	        "(" fetch-att *(SP fetch-att) ")") [SP fetch-modifiers]   ; RFC 9051 §6.4.5
-//	fetch-modifiers = "(" "CHANGEDSINCE" SP mod-sequence-value ")"    ; RFC 7162 §3.1.4.1
+//	fetch-modifiers = "(" fetch-modifier *(SP fetch-modifier) ")"     ; RFC 4466 §2.4
 func parseFetch(_ *session, d *wire.Decoder) (a fetchArgs) {
 	a.set = d.NumSet()
 	d.SP()
@@ -40,7 +41,11 @@ func parseFetch(_ *session, d *wire.Decoder) (a fetchArgs) {
 		}
 	}
 	if d.Try(' ') {
-		a.parseModifier(d)
+		d.Expect('(')
+		for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
+			a.parseModifier(d)
+		}
+		d.Expect(')')
 	}
 	return a
 }
@@ -58,15 +63,22 @@ func (a *fetchArgs) add(d *wire.Decoder, name string) {
 	a.items = append(a.items, parse(d))
 }
 
+// parseModifier parses
+//
+//	fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value   ; RFC 7162 §3.1.4.1
+//	fetch-modifier =/ "PARTIAL" SP partial-range            ; RFC 9394 §4
 func (a *fetchArgs) parseModifier(d *wire.Decoder) {
-	d.Expect('(')
-	if d.Word() != "CHANGEDSINCE" {
+	switch d.Word() {
+	case "CHANGEDSINCE":
+		d.SP()
+		n := mail.ModSeq(d.Number64())
+		a.changedSince = &n
+	case "PARTIAL":
+		d.SP()
+		a.partial = parsePartialRange(d)
+	default:
 		d.Fail("unknown FETCH modifier")
 	}
-	d.SP()
-	n := mail.ModSeq(d.Number64())
-	a.changedSince = &n
-	d.Expect(')')
 }
 
 func (a *fetchArgs) has(name string) bool {
@@ -90,6 +102,9 @@ func runUIDFetch(ctx context.Context, s *session, a fetchArgs) (reply, error) {
 }
 
 func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, error) {
+	if a.partial != nil && !uid {
+		return reply{}, bad("PARTIAL goes with UID FETCH") // RFC 9394 §3.3
+	}
 	if a.changedSince != nil && !a.has("MODSEQ") {
 		a.items = append(a.items, itemModSeq)
 	}
@@ -102,6 +117,9 @@ func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, erro
 	uids, err := s.resolve(a.set, uid)
 	if err != nil {
 		return reply{}, err
+	}
+	if a.partial != nil {
+		uids = a.partial.clip(s, uids) // before CHANGEDSINCE (RFC 9394 §3.4)
 	}
 	if a.changedSince != nil {
 		uids = s.changedSince(uids, *a.changedSince)

@@ -5,13 +5,18 @@ import (
 	"postroom/internal/mail"
 )
 
-// searchReturn is what RETURN asks for (RFC 4731 §3.1, RFC 5182 §2.1).
-type searchReturn struct{ min, max, all, count, save bool }
+// searchReturn is what RETURN asks for (RFC 4731 §3.1, RFC 5182 §2.1, RFC 9394
+// §3.1).
+type searchReturn struct {
+	min, max, all, count, save bool
+	partial                    *partialRange
+}
 
 // parseReturn parses
 //
 //	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
 //	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"   ; RFC 9051 §9
+//	search-return-opt  =/ "PARTIAL" SP partial-range                ; RFC 9394 §4
 //
 // and the space behind them, when they are there.
 func (a *searchArgs) parseReturn(d *wire.Decoder) {
@@ -37,9 +42,18 @@ func (a *searchArgs) parseReturn(d *wire.Decoder) {
 			r.count = true
 		case "SAVE":
 			r.save = true
+		case "PARTIAL":
+			if r.partial != nil {
+				d.Fail("PARTIAL given twice")
+			}
+			d.SP()
+			r.partial = parsePartialRange(d)
 		default:
 			d.Fail("unknown SEARCH return option")
 		}
+	}
+	if r.all && r.partial != nil {
+		d.Fail("ALL and PARTIAL exclude each other") // RFC 9394 §3.1
 	}
 	if *r == (searchReturn{}) {
 		r.all = true // RETURN () is RETURN (ALL)
@@ -83,7 +97,7 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	if !a.extended {
 		r.all = true
 	}
-	if !r.min && !r.max && !r.all && !r.count {
+	if !r.min && !r.max && !r.all && !r.count && r.partial == nil {
 		return
 	}
 	s.enc.Raw("* ESEARCH (TAG ").String(s.tag).Raw(")")
@@ -101,6 +115,9 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 			s.enc.Raw(" ALL ")
 			s.writeOrdered(found, uid)
 		}
+	}
+	if r.partial != nil {
+		s.writePartial(r.partial, found, uid)
 	}
 	if r.count {
 		s.enc.Raw(" COUNT ").Number(uint64(len(found)))
@@ -131,15 +148,18 @@ func (s *session) writeOrdered(found []result, uid bool) {
 }
 
 // told is the messages whose highest modseq RFC 4731 §3.2 wants, and those
-// that "$" holds afterwards (RFC 5182 §2.1): all, but with MIN and MAX and
-// neither ALL nor COUNT only those two.
+// that "$" holds afterwards (RFC 5182 §2.1, RFC 9394 §3.2): all, but with MIN,
+// MAX or PARTIAL and neither ALL nor COUNT only what those give.
 func (r searchReturn) told(found []result) (out []result) {
 	n := len(found)
-	if r.all || r.count || n == 0 || !r.min && !r.max {
+	if r.all || r.count || n == 0 || !r.min && !r.max && r.partial == nil {
 		return found
 	}
 	if r.min {
 		out = append(out, found[0])
+	}
+	if r.partial != nil {
+		out = append(out, r.partial.of(found)...)
 	}
 	if r.max {
 		out = append(out, found[n-1])
@@ -147,9 +167,10 @@ func (r searchReturn) told(found []result) (out []result) {
 	return out
 }
 
-func numbersOf(found []result, uid bool) (set mail.UIDSet) {
+// uidsOf gives the UIDs of messages in mailbox order.
+func uidsOf(found []result) (set mail.UIDSet) {
 	for _, r := range found {
-		set.Append(mail.UID(r.number(uid)))
+		set.Append(r.uid)
 	}
 	return set
 }

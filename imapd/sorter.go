@@ -99,7 +99,7 @@ func (o *sorter) fill(rec *sortRecord, r *mail.MessageRow) {
 // fn gets the place in found. One that another session expunged meanwhile is
 // read from the restore window, after the others.
 func (s *session) eachRow(ctx context.Context, found []result, cols mail.Columns, fn func(i int, r *mail.MessageRow) error) error {
-	uids := numbersOf(found, true)
+	uids := uidsOf(found)
 	var served mail.UIDSet
 	each := func(r *mail.MessageRow) error {
 		i, ok := slices.BinarySearchFunc(found, r.UID, func(f result, u mail.UID) int { return int(int64(f.uid) - int64(u)) })
