@@ -60,6 +60,8 @@ var capabilities = withMechanisms([]capability{
 	{name: "THREAD=ORDEREDSUBJECT", rfc: "5256", states: loggedIn, transcripts: "thread"},
 	{name: "THREAD=REFERENCES", rfc: "5256", states: loggedIn, transcripts: "thread"},
 	{name: "I18NLEVEL=1", rfc: "5255", states: loggedIn, transcripts: "i18n"},
+	{name: "CONTEXT=SEARCH", rfc: "5267", states: loggedIn, transcripts: "context"},
+	{name: "CONTEXT=SORT", rfc: "5267", states: loggedIn, transcripts: "context"},
 	{name: "PARTIAL", rfc: "9394", states: loggedIn, transcripts: "partial"},
 	{name: "WITHIN", rfc: "5032", states: loggedIn, transcripts: "within"},
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},

@@ -47,6 +47,9 @@ func runUIDSearch(ctx context.Context, s *session, a *searchArgs) (reply, error)
 }
 
 func (s *session) search(ctx context.Context, a *searchArgs, uid bool) (reply, error) {
+	if err := s.freshTag(a); err != nil {
+		return reply{}, err
+	}
 	found, err := s.runProgram(ctx, a)
 	if err := s.save(a, found, err); err != nil {
 		return reply{}, err
@@ -56,6 +59,7 @@ func (s *session) search(ctx context.Context, a *searchArgs, uid bool) (reply, e
 	} else {
 		s.writeNumbers("SEARCH", a, uid, found)
 	}
+	s.follow(a, uid, found, nil)
 	return reply{}, nil
 }
 
@@ -94,7 +98,7 @@ func (s *session) runProgram(ctx context.Context, a *searchArgs) ([]result, erro
 	for _, set := range a.sets {
 		set.resolve(s)
 	}
-	q := &query{s: s, key: a.key}
+	q := &query{s: s, key: a.key, among: allUIDs}
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}
@@ -115,7 +119,7 @@ func (p *pendingSet) resolve(s *session) {
 
 // keywordsKnown loads the keyword table when any message has one unknown.
 func (s *session) keywordsKnown(ctx context.Context) error {
-	for _, m := range s.sel.view.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
+	for _, m := range s.sel.view.All(allUIDs) {
 		for _, id := range m.Keywords {
 			if s.keywordName(id) == "" {
 				return s.loadKeywords(ctx)
@@ -129,13 +133,17 @@ func (s *session) keywordsKnown(ctx context.Context) error {
 type query struct {
 	s     *session
 	key   criterion
+	among mail.UIDSet // only these are looked at
 	found []result
 }
+
+// allUIDs holds every message.
+var allUIDs = mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}
 
 func (q *query) run(ctx context.Context) error {
 	var open mail.UIDSet
 	var order []result
-	for seq, flags := range q.s.sel.view.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
+	for seq, flags := range q.s.sel.view.All(q.among) {
 		c := candidate{seq: seq, flags: flags}
 		v, err := q.key.eval(ctx, &c)
 		if err != nil {

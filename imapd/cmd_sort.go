@@ -43,10 +43,15 @@ func runUIDSort(ctx context.Context, s *session, a *sortArgs) (reply, error) {
 }
 
 func (s *session) sort(ctx context.Context, a *sortArgs, uid bool) (reply, error) {
-	found, err := s.runProgram(ctx, &a.searchArgs)
-	if err == nil {
-		found, err = s.sorted(ctx, found, a.criteria)
+	if err := s.freshTag(&a.searchArgs); err != nil {
+		return reply{}, err
 	}
+	found, err := s.runProgram(ctx, &a.searchArgs)
+	var records []sortRecord
+	if err == nil {
+		records, err = s.sortRecords(ctx, found, a.criteria)
+	}
+	found = resultsOf(records)
 	if err := s.save(&a.searchArgs, found, err); err != nil {
 		return reply{}, err
 	}
@@ -55,5 +60,6 @@ func (s *session) sort(ctx context.Context, a *sortArgs, uid bool) (reply, error
 	} else {
 		s.writeNumbers("SORT", &a.searchArgs, uid, found)
 	}
+	s.follow(&a.searchArgs, uid, found, &liveOrder{criteria: a.criteria, records: records})
 	return reply{}, nil
 }

@@ -64,6 +64,7 @@ func init() {
 		{name: "UID SORT", states: selected, run: row(parseSort, runUIDSort)},
 		{name: "THREAD", states: selected, noExpunge: true, run: row(parseThread, runThread)},
 		{name: "UID THREAD", states: selected, run: row(parseThread, runUIDThread)},
+		{name: "CANCELUPDATE", states: selected, run: row(parseCancelUpdate, runCancelUpdate)},
 		{name: "FETCH", states: selected, noExpunge: true, run: row(parseFetch, runFetch)},
 		{name: "UID FETCH", states: selected, run: row(parseFetch, runUIDFetch)},
 		{name: "STORE", states: selected, noExpunge: true, run: row(parseStore, runStore)},

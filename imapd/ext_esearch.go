@@ -10,6 +10,8 @@ import (
 type searchReturn struct {
 	min, max, all, count, save bool
 	partial                    *partialRange
+	// context is a hint, update a wish to know of changes (RFC 5267 §4).
+	context, update bool
 }
 
 // parseReturn parses
@@ -17,6 +19,7 @@ type searchReturn struct {
 //	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
 //	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"   ; RFC 9051 §9
 //	search-return-opt  =/ "PARTIAL" SP partial-range                ; RFC 9394 §4
+//	search-return-opt  =/ "CONTEXT" / "UPDATE"                      ; RFC 5267 §5
 //
 // and the space behind them, when they are there.
 func (a *searchArgs) parseReturn(d *wire.Decoder) {
@@ -42,6 +45,10 @@ func (a *searchArgs) parseReturn(d *wire.Decoder) {
 			r.count = true
 		case "SAVE":
 			r.save = true
+		case "CONTEXT":
+			r.context = true
+		case "UPDATE":
+			r.update = true
 		case "PARTIAL":
 			if r.partial != nil {
 				d.Fail("PARTIAL given twice")

@@ -155,6 +155,7 @@ func (p *searchParser) numbers(uid bool) criterion {
 type pendingSet struct {
 	set   wire.NumSet
 	uid   bool
+	kept  bool // found stays what it is
 	found mail.UIDSet
 }
 

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -27,32 +28,26 @@ type sortRecord struct {
 }
 
 func (a *sortRecord) compare(b *sortRecord) int {
-	if a.prefix != b.prefix {
-		if a.prefix < b.prefix {
-			return -1
-		}
-		return 1
+	if c := cmp.Compare(a.prefix, b.prefix); c != 0 {
+		return c
 	}
 	if c := bytes.Compare(a.key, b.key); c != 0 {
 		return c
 	}
 	// Behind all criteria stands the order in the mailbox (RFC 5256
 	// §BASE.6.4.SORT).
-	return int(int64(a.seq) - int64(b.seq))
+	return cmp.Compare(a.uid, b.uid)
 }
 
-// sorted gives found in the order of the criteria.
-func (s *session) sorted(ctx context.Context, found []result, criteria []sortCriterion) ([]result, error) {
-	records, err := s.sortRecords(ctx, found, criteria)
-	if err != nil {
-		return nil, err
-	}
+func resultsOf(records []sortRecord) []result {
+	found := make([]result, len(records))
 	for i, r := range records {
 		found[i] = r.result
 	}
-	return found, nil
+	return found
 }
 
+// sortRecords gives found, which is in mailbox order, in that of the criteria.
 func (s *session) sortRecords(ctx context.Context, found []result, criteria []sortCriterion) ([]sortRecord, error) {
 	o := sorter{criteria: criteria}
 	records := make([]sortRecord, len(found))
@@ -95,6 +90,11 @@ func (o *sorter) fill(rec *sortRecord, r *mail.MessageRow) {
 	rec.prefix = binary.BigEndian.Uint64(first[:])
 }
 
+// find gives the place of a message in a list that is in mailbox order.
+func find(list []result, u mail.UID) (int, bool) {
+	return slices.BinarySearchFunc(list, u, func(r result, u mail.UID) int { return cmp.Compare(r.uid, u) })
+}
+
 // eachRow reads the rows of messages that a search found, in mailbox order;
 // fn gets the place in found. One that another session expunged meanwhile is
 // read from the restore window, after the others.
@@ -102,7 +102,7 @@ func (s *session) eachRow(ctx context.Context, found []result, cols mail.Columns
 	uids := uidsOf(found)
 	var served mail.UIDSet
 	each := func(r *mail.MessageRow) error {
-		i, ok := slices.BinarySearchFunc(found, r.UID, func(f result, u mail.UID) int { return int(int64(f.uid) - int64(u)) })
+		i, ok := find(found, r.UID)
 		if !ok {
 			return nil
 		}
