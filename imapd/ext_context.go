@@ -1,10 +1,8 @@
 package imapd
 
 import (
-	"context"
 	"slices"
 
-	"postroom/imapd/view"
 	"postroom/internal/mail"
 )
 
@@ -16,9 +14,7 @@ type liveSearch struct {
 	args    *searchArgs
 	matched []mail.UID // ascending
 	order   *liveOrder // of a SORT; nil: mailbox order
-	// Up to here the mailbox has been looked at.
-	modseq  mail.ModSeq
-	uidnext mail.UID
+	seen    seenUpTo
 }
 
 const (
@@ -52,8 +48,7 @@ func (s *session) follow(a *searchArgs, uid bool, found []result, order *liveOrd
 		s.enc.Raw("* NO [NOUPDATE ").String(s.tag).Raw("] too many searches are kept up to date\r\n")
 		return
 	}
-	v := s.sel.view
-	l := &liveSearch{tag: s.tag, uid: uid, args: a, order: order, modseq: v.Newest(), uidnext: v.UIDNext()}
+	l := &liveSearch{tag: s.tag, uid: uid, args: a, order: order, seen: s.seenUpTo()}
 	for _, r := range found {
 		l.matched = append(l.matched, r.uid)
 	}
@@ -78,93 +73,4 @@ func (p *pendingSet) keep(s *session) {
 	}
 	p.kept = p.kept || p.set.Saved || !p.uid
 	p.uid = true
-}
-
-// liveExpunged tells which results are about to be expunged: before that is
-// told, so that sequence numbers hold (RFC 5267 §4.3.4).
-func (s *session) liveExpunged(updates []view.Update) {
-	if len(s.sel.live) == 0 {
-		return
-	}
-	var gone []result
-	for _, u := range updates {
-		if u.Kind == view.Expunged {
-			gone = append(gone, result{seq: u.Seq, uid: u.Row.UID})
-		}
-	}
-	slices.Reverse(gone) // the highest number came first
-	for _, l := range s.sel.live {
-		s.liveRemoved(l, l.among(gone))
-	}
-}
-
-// liveChanged looks again at what came or changed since the last time, and
-// tells what matches now or no more: after EXISTS (RFC 5267 §4.3.3).
-func (s *session) liveChanged(ctx context.Context) error {
-	for _, l := range s.sel.live {
-		v := s.sel.view
-		modseq, uidnext := v.Newest(), v.UIDNext()
-		if l.modseq >= modseq && l.uidnext >= uidnext {
-			continue
-		}
-		if err := s.lookAgain(ctx, l); err != nil {
-			return err
-		}
-		l.modseq, l.uidnext = modseq, uidnext
-	}
-	return nil
-}
-
-// lookAgain reads nothing of the mailbox itself: what came after the last Sync
-// has its own turn, and in IDLE its own wake-up.
-func (s *session) lookAgain(ctx context.Context, l *liveSearch) error {
-	if err := s.keywordsKnown(ctx); err != nil {
-		return err
-	}
-	var changed []result
-	for seq, m := range s.sel.view.All(allUIDs) {
-		if m.ModSeq > l.modseq || m.UID >= l.uidnext {
-			changed = append(changed, result{seq, m.UID, m.ModSeq})
-		}
-	}
-	for _, set := range l.args.sets {
-		if !set.kept {
-			set.resolve(s)
-		}
-	}
-	q := &query{s: s, key: l.args.key, among: uidsOf(changed)}
-	if err := q.run(ctx); err != nil {
-		return err
-	}
-	added := slices.DeleteFunc(slices.Clone(q.found), func(r result) bool { return l.has(r.uid) })
-	removed := slices.DeleteFunc(l.among(changed), func(r result) bool { return holds(q.found, r.uid) })
-	if l.order != nil {
-		if err := l.order.read(ctx, s, added); err != nil {
-			return err
-		}
-	}
-	s.liveRemoved(l, removed)
-	s.liveAdded(l, added)
-	return nil
-}
-
-func (l *liveSearch) has(u mail.UID) bool {
-	_, ok := slices.BinarySearch(l.matched, u)
-	return ok
-}
-
-// among gives those of list that are results.
-func (l *liveSearch) among(list []result) (out []result) {
-	for _, r := range list {
-		if l.has(r.uid) {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// holds tells whether a list in mailbox order has a message.
-func holds(list []result, u mail.UID) bool {
-	_, ok := find(list, u)
-	return ok
 }
