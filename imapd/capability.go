@@ -63,6 +63,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "CONTEXT=SEARCH", rfc: "5267", states: loggedIn, transcripts: "context"},
 	{name: "CONTEXT=SORT", rfc: "5267", states: loggedIn, transcripts: "context"},
 	{name: "PARTIAL", rfc: "9394", states: loggedIn, transcripts: "partial"},
+	{name: "MULTISEARCH", rfc: "7377", states: loggedIn, transcripts: "multisearch"},
 	{name: "WITHIN", rfc: "5032", states: loggedIn, transcripts: "within"},
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},

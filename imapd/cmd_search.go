@@ -15,6 +15,9 @@ type searchArgs struct {
 	key      criterion
 	sets     []*pendingSet
 	modseq   bool // MODSEQ was searched for
+	// mailboxes: each response names its mailbox, and there is none when
+	// nothing matches (RFC 7377 §2.1).
+	mailboxes bool
 }
 
 // parseSearch parses
@@ -24,6 +27,11 @@ type searchArgs struct {
 func parseSearch(s *session, d *wire.Decoder) *searchArgs {
 	a := &searchArgs{}
 	a.parseReturn(d)
+	a.parseProgram(s, d)
+	return a
+}
+
+func (a *searchArgs) parseProgram(s *session, d *wire.Decoder) {
 	p := &searchParser{s: s, d: d, args: a}
 	if d.TryWord("CHARSET") {
 		d.SP()
@@ -35,7 +43,6 @@ func parseSearch(s *session, d *wire.Decoder) *searchArgs {
 		}
 	}
 	a.key = p.list()
-	return a
 }
 
 func runSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
@@ -83,15 +90,29 @@ type result struct {
 
 // runProgram gives what matches, ascending.
 func (s *session) runProgram(ctx context.Context, a *searchArgs) ([]result, error) {
-	if a.charset != "" && !message.KnownCharset(a.charset) {
-		return nil, mail.Errorf(mail.CodeUnknownCharset, "charset not supported")
-	}
-	if a.modseq {
-		s.enable(featureCondstore)
+	if err := s.admit(a); err != nil {
+		return nil, err
 	}
 	if err := s.numbers(ctx); err != nil {
 		return nil, err
 	}
+	return s.evaluate(ctx, a)
+}
+
+// admit refuses a program whose charset is not known, and switches on what it
+// implies.
+func (s *session) admit(a *searchArgs) error {
+	if a.charset != "" && !message.KnownCharset(a.charset) {
+		return mail.Errorf(mail.CodeUnknownCharset, "charset not supported")
+	}
+	if a.modseq {
+		s.enable(featureCondstore)
+	}
+	return nil
+}
+
+// evaluate runs a program on the view, whose numbers are known.
+func (s *session) evaluate(ctx context.Context, a *searchArgs) ([]result, error) {
 	if err := s.keywordsKnown(ctx); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,7 @@ func init() {
 		{name: "GETQUOTA", states: loggedIn, run: row(parseQuotaRoot, runGetQuota)},
 		{name: "GETQUOTAROOT", states: loggedIn, run: row(parseMailbox, runGetQuotaRoot)},
 		{name: "SETQUOTA", states: loggedIn, run: row(parseSetQuota, runSetQuota)},
+		{name: "ESEARCH", states: loggedIn, run: row(parseESearch, runESearch)},
 		{name: "CHECK", states: selected, run: row(noArguments, runNoop)},
 		{name: "CLOSE", states: selected, run: row(noArguments, runClose)},
 		{name: "UNSELECT", states: selected, run: row(noArguments, runUnselect)},

@@ -104,13 +104,10 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	if !a.extended {
 		r.all = true
 	}
-	if !r.min && !r.max && !r.all && !r.count && r.partial == nil {
+	if !r.min && !r.max && !r.all && !r.count && r.partial == nil || a.mailboxes && len(found) == 0 {
 		return
 	}
-	s.enc.Raw("* ESEARCH (TAG ").String(s.tag).Raw(")")
-	if uid {
-		s.enc.Raw(" UID")
-	}
+	s.beginESearch(s.tag, a, uid)
 	if n := len(found); n > 0 {
 		if r.min {
 			s.enc.Raw(" MIN ").Number(found[0].number(uid))
@@ -133,6 +130,21 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 		s.enc.Raw(" MODSEQ ").Number(uint64(highest(told)))
 	}
 	s.enc.CRLF()
+}
+
+// beginESearch writes
+//
+//	"ESEARCH" search-correlator [SP "UID"]   ; RFC 9051 §9, RFC 7377 §4
+func (s *session) beginESearch(tag string, a *searchArgs, uid bool) {
+	s.enc.Raw("* ESEARCH (TAG ").String(tag)
+	if a.mailboxes {
+		box := &s.sel.mailbox
+		s.enc.Raw(" MAILBOX ").Mailbox(box.Name).Raw(" UIDVALIDITY ").Number(uint64(box.UIDValidity))
+	}
+	s.enc.Raw(")")
+	if uid {
+		s.enc.Raw(" UID")
+	}
 }
 
 // writeOrdered writes a sequence set in the order of found; only what follows

@@ -16,7 +16,8 @@ func (s *session) liveRemoved(l *liveSearch, removed []result) {
 	if len(removed) == 0 {
 		return
 	}
-	s.beginLive(l, " REMOVEFROM (")
+	s.beginESearch(l.tag, l.args, l.uid)
+	s.enc.Raw(" REMOVEFROM (")
 	if l.order == nil {
 		s.enc.Raw("0 ")
 		s.writeOrdered(removed, l.uid)
@@ -32,7 +33,8 @@ func (s *session) liveAdded(l *liveSearch, added []result) {
 	if len(added) == 0 {
 		return
 	}
-	s.beginLive(l, " ADDTO (")
+	s.beginESearch(l.tag, l.args, l.uid)
+	s.enc.Raw(" ADDTO (")
 	if l.order == nil {
 		s.enc.Raw("0 ")
 		s.writeOrdered(added, l.uid)
@@ -44,14 +46,6 @@ func (s *session) liveAdded(l *liveSearch, added []result) {
 		l.matched = append(l.matched, r.uid)
 	}
 	slices.Sort(l.matched)
-}
-
-func (s *session) beginLive(l *liveSearch, item string) {
-	s.enc.Raw("* ESEARCH (TAG ").String(l.tag).Raw(")")
-	if l.uid {
-		s.enc.Raw(" UID")
-	}
-	s.enc.Raw(item)
 }
 
 // place is a message with its place in the order of a SORT, from 1.
