@@ -18,6 +18,9 @@ type searchArgs struct {
 	// mailboxes: each response names its mailbox, and there is none when
 	// nothing matches (RFC 7377 §2.1).
 	mailboxes bool
+	// fuzzy: FUZZY was given; relevant is what scores are made by.
+	fuzzy    bool
+	relevant []relevant
 }
 
 // parseSearch parses
@@ -32,7 +35,6 @@ func parseSearch(s *session, d *wire.Decoder) *searchArgs {
 }
 
 func (a *searchArgs) parseProgram(s *session, d *wire.Decoder) {
-	p := &searchParser{s: s, d: d, args: a}
 	if d.TryWord("CHARSET") {
 		d.SP()
 		a.charset = d.AString()
@@ -42,7 +44,15 @@ func (a *searchArgs) parseProgram(s *session, d *wire.Decoder) {
 			d.Fail("CHARSET after UTF8=ACCEPT")
 		}
 	}
+	a.parseKeys(s, d)
+}
+
+func (a *searchArgs) parseKeys(s *session, d *wire.Decoder) {
+	p := &searchParser{s: s, d: d, args: a}
 	a.key = p.list()
+	if a.returns.relevancy && !a.fuzzy {
+		d.Fail("RELEVANCY goes with FUZZY") // RFC 6203 §4
+	}
 }
 
 func runSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
@@ -86,6 +96,7 @@ type result struct {
 	seq    uint32
 	uid    mail.UID
 	modseq mail.ModSeq
+	score  uint8 // relevancy, when it was asked for
 }
 
 // runProgram gives what matches, ascending.
@@ -123,7 +134,7 @@ func (s *session) evaluate(ctx context.Context, a *searchArgs) ([]result, error)
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}
-	return q.found, nil
+	return q.found, s.scored(ctx, a, q.found)
 }
 
 // resolve reads the set against the view.
@@ -172,7 +183,7 @@ func (q *query) run(ctx context.Context) error {
 		}
 		switch v {
 		case matches:
-			order = append(order, result{seq, flags.UID, flags.ModSeq})
+			order = append(order, result{seq: seq, uid: flags.UID, modseq: flags.ModSeq})
 		case unknown:
 			open.Append(flags.UID)
 		}
@@ -212,7 +223,7 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, c
 		case err != nil:
 			return err
 		case v == matches:
-			found = append(found, result{seq, r.UID, flags.ModSeq})
+			found = append(found, result{seq: seq, uid: r.UID, modseq: flags.ModSeq})
 		case v == unknown:
 			left.Append(r.UID)
 		}

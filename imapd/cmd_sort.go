@@ -21,6 +21,14 @@ func parseSort(s *session, d *wire.Decoder) *sortArgs {
 	a.criteria = parseSortCriteria(d)
 	d.SP()
 	a.parseCriteria(s, d)
+	for i := range a.criteria {
+		if c := &a.criteria[i]; c.relevancy {
+			c.append = a.appendRelevancy
+			if !a.fuzzy {
+				d.Fail("RELEVANCY goes with FUZZY") // RFC 6203 §6
+			}
+		}
+	}
 	return a
 }
 
@@ -30,8 +38,7 @@ func parseSort(s *session, d *wire.Decoder) *sortArgs {
 func (a *searchArgs) parseCriteria(s *session, d *wire.Decoder) {
 	a.charset = d.AString()
 	d.SP()
-	p := &searchParser{s: s, d: d, args: a}
-	a.key = p.list()
+	a.parseKeys(s, d)
 }
 
 func runSort(ctx context.Context, s *session, a *sortArgs) (reply, error) {

@@ -12,6 +12,7 @@ type searchReturn struct {
 	partial                    *partialRange
 	// context is a hint, update a wish to know of changes (RFC 5267 §4).
 	context, update bool
+	relevancy       bool // RFC 6203 §4
 }
 
 // parseReturn parses
@@ -20,6 +21,7 @@ type searchReturn struct {
 //	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"   ; RFC 9051 §9
 //	search-return-opt  =/ "PARTIAL" SP partial-range                ; RFC 9394 §4
 //	search-return-opt  =/ "CONTEXT" / "UPDATE"                      ; RFC 5267 §5
+//	search-return-opt  =/ "RELEVANCY"                               ; RFC 6203 §7
 //
 // and the space behind them, when they are there.
 func (a *searchArgs) parseReturn(d *wire.Decoder) {
@@ -45,6 +47,8 @@ func (a *searchArgs) parseReturn(d *wire.Decoder) {
 			r.count = true
 		case "SAVE":
 			r.save = true
+		case "RELEVANCY":
+			r.relevancy = true
 		case "CONTEXT":
 			r.context = true
 		case "UPDATE":
@@ -104,7 +108,7 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	if !a.extended {
 		r.all = true
 	}
-	if !r.min && !r.max && !r.all && !r.count && r.partial == nil || a.mailboxes && len(found) == 0 {
+	if !r.min && !r.max && !r.all && !r.count && !r.relevancy && r.partial == nil || a.mailboxes && len(found) == 0 {
 		return
 	}
 	s.beginESearch(s.tag, a, uid)
@@ -125,6 +129,9 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	}
 	if r.count {
 		s.enc.Raw(" COUNT ").Number(uint64(len(found)))
+	}
+	if r.relevancy && len(found) > 0 {
+		s.writeScores(found, r.partial)
 	}
 	if told := r.told(found); a.modseq && len(told) > 0 {
 		s.enc.Raw(" MODSEQ ").Number(uint64(highest(told)))

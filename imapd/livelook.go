@@ -68,7 +68,7 @@ func (s *session) lookAgain(ctx context.Context, l *liveSearch, now seenUpTo) er
 	var changed []result
 	for seq, m := range s.sel.view.All(allUIDs) {
 		if l.seen.mayDiffer(m, now) {
-			changed = append(changed, result{seq, m.UID, m.ModSeq})
+			changed = append(changed, result{seq: seq, uid: m.UID, modseq: m.ModSeq})
 		}
 	}
 	for _, set := range l.args.sets {

@@ -15,6 +15,8 @@ type searchParser struct {
 	depth int
 	keys  int
 	args  *searchArgs
+	// inFuzzy: the key stands inside FUZZY.
+	inFuzzy bool
 }
 
 // Bounds of one search program.
@@ -54,7 +56,8 @@ func init() {
 			p.d.SP()
 			return anyOf([]criterion{a, p.key()})
 		},
-		"UID": func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
+		"FUZZY": func(p *searchParser) criterion { return p.fuzzy() },
+		"UID":   func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
 
 		"BEFORE":     received(func(day, t time.Time) bool { return day.Before(t) }),
 		"ON":         received(func(day, t time.Time) bool { return day.Equal(t) }),

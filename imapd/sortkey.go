@@ -17,22 +17,27 @@ import (
 type sortKey struct {
 	cols   mail.Columns
 	append func(dst []byte, r *mail.MessageRow) []byte
+	// relevancy: append depends on the search program.
+	relevancy bool
 }
 
 // sortKeys is that table (RFC 5256 §BASE.6.4.SORT and extensions).
 var sortKeys = map[string]sortKey{
-	"ARRIVAL": {0, func(dst []byte, r *mail.MessageRow) []byte { return appendSortTime(dst, r.Received) }},
+	"ARRIVAL": {append: func(dst []byte, r *mail.MessageRow) []byte { return appendSortTime(dst, r.Received) }},
 	"CC":      sortMailbox(message.EnvelopeCc),
-	"DATE":    {mail.ColThread, func(dst []byte, r *mail.MessageRow) []byte { return appendSortTime(dst, sentDate(r)) }},
-	"FROM":    sortMailbox(message.EnvelopeFrom),
-	"SIZE":    {0, func(dst []byte, r *mail.MessageRow) []byte { return appendSortNumber(dst, r.Size) }},
-	"SUBJECT": {mail.ColEnvelope, func(dst []byte, r *mail.MessageRow) []byte {
+	"DATE": {cols: mail.ColThread, append: func(dst []byte, r *mail.MessageRow) []byte {
+		return appendSortTime(dst, sentDate(r))
+	}},
+	"FROM": sortMailbox(message.EnvelopeFrom),
+	"SIZE": {append: func(dst []byte, r *mail.MessageRow) []byte { return appendSortNumber(dst, r.Size) }},
+	"SUBJECT": {cols: mail.ColEnvelope, append: func(dst []byte, r *mail.MessageRow) []byte {
 		base, _ := baseSubject(r)
 		return appendSortText(dst, base)
 	}},
 	"TO":          sortMailbox(message.EnvelopeTo),
 	"DISPLAYFROM": sortDisplay(message.EnvelopeFrom),
 	"DISPLAYTO":   sortDisplay(message.EnvelopeTo),
+	"RELEVANCY":   {cols: mail.ColEnvelope, relevancy: true},
 }
 
 // sortCriterion is one criterion of a SORT.
@@ -41,7 +46,7 @@ type sortCriterion struct {
 	reverse bool
 }
 
-// maxSortCriteria bounds the criteria of one SORT; there are nine to name.
+// maxSortCriteria bounds the criteria of one SORT; there are ten to name.
 const maxSortCriteria = 32
 
 // parseSortCriteria parses
@@ -97,7 +102,7 @@ func baseSubject(r *mail.MessageRow) (base string, reply bool) {
 
 // sortMailbox is FROM, TO and CC: the addr-mailbox of the first address.
 func sortMailbox(f message.EnvelopeField) sortKey {
-	return sortKey{mail.ColEnvelope, func(dst []byte, r *mail.MessageRow) []byte {
+	return sortKey{cols: mail.ColEnvelope, append: func(dst []byte, r *mail.MessageRow) []byte {
 		a, _ := message.EnvelopeFirst(r.Envelope, f)
 		return appendSortText(dst, message.DecodeText(string(a.Mailbox)))
 	}}
@@ -106,7 +111,7 @@ func sortMailbox(f message.EnvelopeField) sortKey {
 // sortDisplay is DISPLAYFROM and DISPLAYTO: what a client shows of the first
 // address (RFC 5957 §3).
 func sortDisplay(f message.EnvelopeField) sortKey {
-	return sortKey{mail.ColEnvelope, func(dst []byte, r *mail.MessageRow) []byte {
+	return sortKey{cols: mail.ColEnvelope, append: func(dst []byte, r *mail.MessageRow) []byte {
 		a, _ := message.EnvelopeFirst(r.Envelope, f)
 		shown := message.DecodeText(string(a.Name))
 		if shown == "" {
