@@ -13,7 +13,6 @@ import (
 // follower keeps results as it is told of their changes.
 type follower struct {
 	*client
-	tags    int
 	results map[string][]int // UIDs by the tag of the search
 }
 

@@ -30,9 +30,10 @@ func EnvelopeText(envelope []byte, f EnvelopeField) []byte {
 // EnvelopeFirst gives the first address of a field; false when there is none.
 func EnvelopeFirst(envelope []byte, f EnvelopeField) (a EnvelopeAddress, ok bool) {
 	r := envelopeAt(envelope, f)
-	if !r.try('(') || !r.try('(') {
+	if !r.try('(') {
 		return a, false
 	}
+	r.try('(')
 	a.Name = r.nstring()
 	r.try(' ')
 	r.skip()
