@@ -27,7 +27,7 @@ const (
 	// maxSteps bounds the search for loops, so that no mailbox, however made,
 	// takes longer than some tenths of a second. Beyond it a link that might
 	// make a loop is not made.
-	maxSteps = 50_000_000
+	maxSteps = 10_000_000
 )
 
 // NewReferences begins without messages.
