@@ -46,6 +46,11 @@ func (s *session) enable(f feature) {
 	}
 	first := f&featureCondstore != 0 && !s.has(featureCondstore)
 	s.enabled |= f
+	if f&featureUIDOnly != 0 && s.sel != nil {
+		for _, l := range s.sel.live {
+			l.uid = true
+		}
+	}
 	s.enc.UTF8 = s.enabled&(featureRev2|featureUTF8) != 0
 	if first && s.sel != nil {
 		s.writeHighest(s.sel.view.ModSeq())

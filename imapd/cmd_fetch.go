@@ -11,7 +11,8 @@ type fetchArgs struct {
 	set          wire.NumSet
 	items        []fetchItem
 	changedSince *mail.ModSeq
-	vanished     bool // VANISHED: tell of expunged messages, too
+	vanished     bool          // VANISHED: tell of expunged messages, too
+	partial      *partialRange // of UID FETCH: only these of the set
 }
 
 // maxFetchItems bounds the items of one FETCH.
@@ -67,6 +68,7 @@ func (a *fetchArgs) add(d *wire.Decoder, name string) {
 //
 //	fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value   ; RFC 7162 §3.1.4.1
 //	fetch-modifier =/ "VANISHED"                            ; RFC 7162 §3.2.6
+//	fetch-modifier =/ "PARTIAL" SP partial-range            ; RFC 9394 §4
 func (a *fetchArgs) parseModifier(d *wire.Decoder) {
 	switch d.Word() {
 	case "CHANGEDSINCE":
@@ -75,6 +77,9 @@ func (a *fetchArgs) parseModifier(d *wire.Decoder) {
 		a.changedSince = &n
 	case "VANISHED":
 		a.vanished = true
+	case "PARTIAL":
+		d.SP()
+		a.partial = parsePartialRange(d)
 	default:
 		d.Fail("unknown FETCH modifier")
 	}
@@ -104,6 +109,9 @@ func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, erro
 	if a.vanished && (!uid || a.changedSince == nil || !s.has(featureQresync)) {
 		return reply{}, bad("VANISHED goes with UID FETCH, CHANGEDSINCE and ENABLE QRESYNC")
 	}
+	if a.partial != nil && !uid {
+		return reply{}, bad("PARTIAL goes with UID FETCH") // RFC 9394 §3.3
+	}
 	if a.changedSince != nil && !a.has("MODSEQ") {
 		a.items = append(a.items, itemModSeq)
 	}
@@ -121,6 +129,9 @@ func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, erro
 	uids, err := s.resolve(a.set, uid)
 	if err != nil {
 		return reply{}, err
+	}
+	if a.partial != nil {
+		uids = a.partial.clip(s, uids) // before CHANGEDSINCE (RFC 9394 §3.4)
 	}
 	if a.changedSince != nil {
 		uids = s.changedSince(uids, *a.changedSince)

@@ -63,7 +63,9 @@ func (s *session) idleUpdate(ctx context.Context) error {
 		s.recheckLater()
 		return nil
 	}
-	s.sel.view.Release()
+	if len(s.sel.live) == 0 {
+		s.sel.view.Release()
+	}
 	return nil
 }
 

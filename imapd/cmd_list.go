@@ -126,7 +126,7 @@ func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
 		s.enc.Raw(`* LIST (\Noselect) "/" ""`, "\r\n")
 		return reply{}, nil
 	}
-	tree, err := s.mailboxTree(ctx, true)
+	tree, err := s.mailboxTree(ctx, mail.RightLookup)
 	if err != nil {
 		return reply{}, err
 	}

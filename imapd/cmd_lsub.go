@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"postroom/imapd/wire"
+	"postroom/internal/mail"
 )
 
 // parseLsub parses
@@ -18,7 +19,7 @@ func parseLsub(s *session, d *wire.Decoder) (a listArgs) {
 }
 
 func runLsub(ctx context.Context, s *session, a listArgs) (reply, error) {
-	tree, err := s.mailboxTree(ctx, true)
+	tree, err := s.mailboxTree(ctx, mail.RightLookup)
 	if err != nil {
 		return reply{}, err
 	}

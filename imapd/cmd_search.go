@@ -16,6 +16,12 @@ type searchArgs struct {
 	key      criterion
 	sets     []*pendingSet
 	modseq   bool // MODSEQ was searched for
+	// mailboxes: each response names its mailbox, and there is none when
+	// nothing matches (RFC 7377 §2.1).
+	mailboxes bool
+	// fuzzy: FUZZY was given; relevant is what scores are made by.
+	fuzzy    bool
+	relevant []relevant
 }
 
 // parseSearch parses
@@ -24,13 +30,12 @@ type searchArgs struct {
 //	search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
 func parseSearch(s *session, d *wire.Decoder) *searchArgs {
 	a := &searchArgs{}
-	if d.TryWord("RETURN") {
-		d.SP()
-		a.extended = true
-		a.returns = parseSearchReturn(d)
-		d.SP()
-	}
-	p := &searchParser{s: s, d: d, args: a}
+	a.parseReturn(d)
+	a.parseProgram(s, d)
+	return a
+}
+
+func (a *searchArgs) parseProgram(s *session, d *wire.Decoder) {
 	if d.TryWord("CHARSET") {
 		d.SP()
 		a.charset = d.AString()
@@ -40,8 +45,15 @@ func parseSearch(s *session, d *wire.Decoder) *searchArgs {
 			d.Fail("CHARSET after UTF8=ACCEPT")
 		}
 	}
+	a.parseKeys(s, d)
+}
+
+func (a *searchArgs) parseKeys(s *session, d *wire.Decoder) {
+	p := &searchParser{s: s, d: d, args: a}
 	a.key = p.list()
-	return a
+	if a.returns.relevancy && !a.fuzzy {
+		d.Fail("RELEVANCY goes with FUZZY") // RFC 6203 §4
+	}
 }
 
 func runSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
@@ -49,7 +61,7 @@ func runSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
 }
 
 func runUIDSearch(ctx context.Context, s *session, a *searchArgs) (reply, error) {
-	s.holdsNumbers = s.has(featureQresync) && a.numbered()
+	s.holdNumbers(a)
 	return s.search(ctx, a, true)
 }
 
@@ -58,24 +70,38 @@ func (a *searchArgs) numbered() bool {
 	return slices.ContainsFunc(a.sets, func(p *pendingSet) bool { return !p.uid && !p.set.Saved })
 }
 
+// holdNumbers keeps VANISHED back in a UID command whose keys have sequence
+// numbers (RFC 7162 §3.2.10.2).
+func (s *session) holdNumbers(a *searchArgs) {
+	s.holdsNumbers = s.has(featureQresync) && a.numbered()
+}
+
 func (s *session) search(ctx context.Context, a *searchArgs, uid bool) (reply, error) {
-	found, err := s.runProgram(ctx, a)
-	if a.returns.save && err != nil {
-		// A SEARCH that fails leaves "$" empty (RFC 5182 §2.1).
-		s.sel.saved = nil
-	}
-	if err != nil {
+	if err := s.freshTag(a); err != nil {
 		return reply{}, err
 	}
-	if a.returns.save {
-		s.sel.saved = a.returns.toSave(found)
+	found, err := s.runProgram(ctx, a)
+	if err := s.save(a, found, err); err != nil {
+		return reply{}, err
 	}
 	if a.extended || s.has(featureRev2) {
 		s.writeESearch(a, uid, found)
 	} else {
-		s.writeSearch(a, uid, found)
+		s.writeNumbers("SEARCH", a, uid, found)
 	}
+	s.follow(a, uid, found, nil)
 	return reply{}, nil
+}
+
+// save keeps what was found as "$" when that is asked for. A search that
+// failed leaves it empty (RFC 5182 §2.1).
+func (s *session) save(a *searchArgs, found []result, err error) error {
+	if a.returns.save && err != nil {
+		s.sel.saved = nil
+	} else if a.returns.save {
+		s.sel.saved = a.returns.toSave(found)
+	}
+	return err
 }
 
 // result is one message that matched.
@@ -83,33 +109,48 @@ type result struct {
 	seq    uint32
 	uid    mail.UID
 	modseq mail.ModSeq
+	score  uint8 // relevancy, when it was asked for
 }
 
 // runProgram gives what matches, ascending.
 func (s *session) runProgram(ctx context.Context, a *searchArgs) ([]result, error) {
-	if a.charset != "" && !message.KnownCharset(a.charset) {
-		return nil, mail.Errorf(mail.CodeUnknownCharset, "charset not supported")
-	}
-	if s.has(featureUIDOnly) && a.numbered() {
-		return nil, uidRequired()
-	}
-	if a.modseq {
-		s.enable(featureCondstore)
+	if err := s.admit(a); err != nil {
+		return nil, err
 	}
 	if err := s.numbers(ctx); err != nil {
 		return nil, err
 	}
+	return s.evaluate(ctx, a)
+}
+
+// admit refuses a program whose charset is not known or that has sequence
+// numbers with UIDONLY, and switches on what it implies.
+func (s *session) admit(a *searchArgs) error {
+	if a.charset != "" && !message.KnownCharset(a.charset) {
+		return mail.Errorf(mail.CodeUnknownCharset, "charset not supported")
+	}
+	if s.has(featureUIDOnly) && a.numbered() {
+		return uidRequired()
+	}
+	if a.modseq {
+		s.enable(featureCondstore)
+	}
+	return nil
+}
+
+// evaluate runs a program on the view, whose numbers are known.
+func (s *session) evaluate(ctx context.Context, a *searchArgs) ([]result, error) {
 	if err := s.keywordsKnown(ctx); err != nil {
 		return nil, err
 	}
 	for _, set := range a.sets {
 		set.resolve(s)
 	}
-	q := &query{s: s, key: a.key}
+	q := &query{s: s, key: a.key, among: allUIDs}
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}
-	return q.found, nil
+	return q.found, s.scored(ctx, a, q.found)
 }
 
 // resolve reads the set against the view.
@@ -126,7 +167,7 @@ func (p *pendingSet) resolve(s *session) {
 
 // keywordsKnown loads the keyword table when any message has one unknown.
 func (s *session) keywordsKnown(ctx context.Context) error {
-	for _, m := range s.sel.view.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
+	for _, m := range s.sel.view.All(allUIDs) {
 		for _, id := range m.Keywords {
 			if s.keywordName(id) == "" {
 				return s.loadKeywords(ctx, s.sel.mailbox.Account)
@@ -140,13 +181,17 @@ func (s *session) keywordsKnown(ctx context.Context) error {
 type query struct {
 	s     *session
 	key   criterion
+	among mail.UIDSet // only these are looked at
 	found []result
 }
+
+// allUIDs holds every message.
+var allUIDs = mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}
 
 func (q *query) run(ctx context.Context) error {
 	var open mail.UIDSet
 	var order []result
-	for seq, flags := range q.s.sel.view.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
+	for seq, flags := range q.s.sel.view.All(q.among) {
 		c := candidate{seq: seq, flags: flags}
 		v, err := q.key.eval(ctx, &c)
 		if err != nil {
@@ -154,7 +199,7 @@ func (q *query) run(ctx context.Context) error {
 		}
 		switch v {
 		case matches:
-			order = append(order, result{seq, flags.UID, flags.ModSeq})
+			order = append(order, result{seq: seq, uid: flags.UID, modseq: flags.ModSeq})
 		case unknown:
 			open.Append(flags.UID)
 		}
@@ -194,7 +239,7 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, c
 		case err != nil:
 			return err
 		case v == matches:
-			found = append(found, result{seq, r.UID, flags.ModSeq})
+			found = append(found, result{seq: seq, uid: r.UID, modseq: flags.ModSeq})
 		case v == unknown:
 			left.Append(r.UID)
 		}

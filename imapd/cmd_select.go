@@ -68,7 +68,11 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 	}
 	var shown *node // IMAP4rev2 is told the attributes (RFC 9051 §6.3.2)
 	if s.has(featureRev2) {
-		tree, err := s.mailboxTree(ctx, p.box.Account != s.identity.Account)
+		var others mail.Rights
+		if p.box.Account != s.identity.Account {
+			others = mail.RightLookup
+		}
+		tree, err := s.mailboxTree(ctx, others)
 		if err != nil {
 			return reply{}, err
 		}

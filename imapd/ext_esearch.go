@@ -1,48 +1,12 @@
 package imapd
 
-import (
-	"postroom/imapd/wire"
-	"postroom/internal/mail"
-)
+import "postroom/internal/mail"
 
-// searchReturn is what RETURN asks for (RFC 4731 §3.1, RFC 5182 §2.1).
-type searchReturn struct{ min, max, all, count, save bool }
-
-// parseSearchReturn parses
-//
-//	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-//	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"   ; RFC 9051 §9
-func parseSearchReturn(d *wire.Decoder) (r searchReturn) {
-	d.Expect('(')
-	for first := true; d.Err() == nil && !d.Try(')'); first = false {
-		if !first {
-			d.SP()
-		}
-		switch d.Word() {
-		case "MIN":
-			r.min = true
-		case "MAX":
-			r.max = true
-		case "ALL":
-			r.all = true
-		case "COUNT":
-			r.count = true
-		case "SAVE":
-			r.save = true
-		default:
-			d.Fail("unknown SEARCH return option")
-		}
-	}
-	if r == (searchReturn{}) {
-		r.all = true // RETURN () is RETURN (ALL)
-	}
-	return r
-}
-
-// writeSearch writes the SEARCH response of IMAP4rev1 (RFC 3501 §7.2.5), with
-// MODSEQ when that was searched for (RFC 7162 §3.1.5).
-func (s *session) writeSearch(a *searchArgs, uid bool, found []result) {
-	s.enc.Raw("* SEARCH")
+// writeNumbers writes the SEARCH response of IMAP4rev1 (RFC 3501 §7.2.5) and
+// the SORT response (RFC 5256 §BASE.7.2.SORT), with MODSEQ when that was
+// searched for (RFC 7162 §3.1.5, §3.1.9).
+func (s *session) writeNumbers(name string, a *searchArgs, uid bool, found []result) {
+	s.enc.Raw("* ", name)
 	for _, r := range found {
 		s.enc.Raw(" ").Number(r.number(uid))
 	}
@@ -66,20 +30,18 @@ func highest(found []result) (m mail.ModSeq) {
 	return m
 }
 
-// writeESearch writes the ESEARCH response (RFC 9051 §7.3.4). SAVE alone gives
-// none (RFC 5182 §2.1).
+// writeESearch writes the ESEARCH response (RFC 9051 §7.3.4) of messages in the
+// order of the command, which gives MIN and MAX their meaning (RFC 5267 §3.1).
+// SAVE alone gives none (RFC 5182 §2.1).
 func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	r := a.returns
 	if !a.extended {
 		r.all = true
 	}
-	if !r.min && !r.max && !r.all && !r.count {
+	if !r.min && !r.max && !r.all && !r.count && !r.relevancy && r.partial == nil || a.mailboxes && len(found) == 0 {
 		return
 	}
-	s.enc.Raw("* ESEARCH (TAG ").String(s.tag).Raw(")")
-	if uid {
-		s.enc.Raw(" UID")
-	}
+	s.beginESearch(s.tag, a, uid)
 	if n := len(found); n > 0 {
 		if r.min {
 			s.enc.Raw(" MIN ").Number(found[0].number(uid))
@@ -88,11 +50,18 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 			s.enc.Raw(" MAX ").Number(found[n-1].number(uid))
 		}
 		if r.all {
-			s.enc.Raw(" ALL ").Set(numbersOf(found, uid))
+			s.enc.Raw(" ALL ")
+			s.writeOrdered(found, uid)
 		}
+	}
+	if r.partial != nil {
+		s.writePartial(r.partial, found, uid)
 	}
 	if r.count {
 		s.enc.Raw(" COUNT ").Number(uint64(len(found)))
+	}
+	if r.relevancy && len(found) > 0 {
+		s.writeScores(found, r.partial)
 	}
 	if told := r.told(found); a.modseq && len(told) > 0 {
 		s.enc.Raw(" MODSEQ ").Number(uint64(highest(told)))
@@ -100,34 +69,44 @@ func (s *session) writeESearch(a *searchArgs, uid bool, found []result) {
 	s.enc.CRLF()
 }
 
-// told is the messages whose highest modseq RFC 4731 §3.2 wants: with MIN and
-// MAX alone only those two.
-func (r searchReturn) told(found []result) []result {
-	n := len(found)
-	if r.all || r.count || n == 0 {
-		return found
+// beginESearch writes
+//
+//	"ESEARCH" search-correlator [SP "UID"]   ; RFC 9051 §9, RFC 7377 §4
+func (s *session) beginESearch(tag string, a *searchArgs, uid bool) {
+	s.enc.Raw("* ESEARCH (TAG ").String(tag)
+	if a.mailboxes {
+		box := &s.sel.mailbox
+		s.enc.Raw(" MAILBOX ").Mailbox(box.Name).Raw(" UIDVALIDITY ").Number(uint64(box.UIDValidity))
 	}
-	switch {
-	case r.min && r.max:
-		return []result{found[0], found[n-1]}
-	case r.min:
-		return found[:1]
+	s.enc.Raw(")")
+	if uid {
+		s.enc.Raw(" UID")
 	}
-	return found[n-1:]
 }
 
-func numbersOf(found []result, uid bool) (set mail.UIDSet) {
+// writeOrdered writes a sequence set in the order of found; only what follows
+// one upon the other is a range (RFC 5267 §3.2).
+func (s *session) writeOrdered(found []result, uid bool) {
+	for i := 0; i < len(found); {
+		j := i + 1
+		for j < len(found) && found[j].number(uid) == found[j-1].number(uid)+1 {
+			j++
+		}
+		if i > 0 {
+			s.enc.Raw(",")
+		}
+		s.enc.Number(found[i].number(uid))
+		if j > i+1 {
+			s.enc.Raw(":").Number(found[j-1].number(uid))
+		}
+		i = j
+	}
+}
+
+// uidsOf gives the UIDs of messages in mailbox order.
+func uidsOf(found []result) (set mail.UIDSet) {
 	for _, r := range found {
-		set.Append(mail.UID(r.number(uid)))
+		set.Append(r.uid)
 	}
 	return set
-}
-
-// toSave is what "$" holds afterwards: with MIN or MAX and neither ALL nor
-// COUNT only those (RFC 5182 §2.1).
-func (r searchReturn) toSave(found []result) mail.UIDSet {
-	if (r.min || r.max) && !r.all && !r.count {
-		found = r.told(found)
-	}
-	return numbersOf(found, true)
 }

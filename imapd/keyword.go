@@ -6,10 +6,11 @@ import (
 	"postroom/internal/mail"
 )
 
-// keywordNames caches the account's keyword table.
+// keywordNames caches an account's keyword table.
 type keywordNames struct {
-	names  []string // by keyword number
-	loaded bool
+	account mail.AccountID
+	names   []string // by keyword number
+	loaded  bool
 }
 
 // keywordsOf makes sure that the names of these numbers are known; new ones
@@ -34,7 +35,7 @@ func (s *session) loadKeywords(ctx context.Context, account mail.AccountID) erro
 	if err != nil {
 		return err
 	}
-	s.kw = keywordNames{names: names, loaded: true}
+	s.kw = keywordNames{account: account, names: names, loaded: true}
 	return nil
 }
 

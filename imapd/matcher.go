@@ -4,51 +4,22 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
-
+	"postroom/internal/casemap"
 	"postroom/internal/mail"
 	"postroom/internal/message"
 )
 
-// matcher finds a string in text without regard to case: both sides in NFC
-// and lower case.
+// matcher finds a string in text by the collation i;unicode-casemap
+// (RFC 5255 §4.2): both sides are folded by it.
 type matcher struct{ needle []byte }
 
 func newMatcher(s string) *matcher { return &matcher{fold([]byte(s))} }
 
-func fold(b []byte) []byte { return appendFold(nil, b) }
-
-// appendFold folds b; most text is ASCII and needs no tables.
-func appendFold(dst, b []byte) []byte {
-	n := len(dst)
-	dst = slices.Grow(dst, len(b))[:n+len(b)]
-	out := dst[n:]
-	var all byte
-	for i, c := range b {
-		all |= c
-		out[i] = lowerASCII[c]
-	}
-	if all >= utf8.RuneSelf {
-		return append(dst[:n], bytes.ToLower(norm.NFC.Bytes(b))...)
-	}
-	return dst
-}
-
-// lowerASCII is a table, since which letters come next nobody can predict.
-var lowerASCII = func() (t [256]byte) {
-	for i := range t {
-		t[i] = byte(i)
-		if i >= 'A' && i <= 'Z' {
-			t[i] += 'a' - 'A'
-		}
-	}
-	return t
-}()
+func fold(b []byte) []byte { return casemap.Append(nil, b) }
 
 // field looks into a field's decoded value.
 func (m *matcher) field(value []byte) bool {
@@ -95,7 +66,7 @@ func (m *matcher) stream(r io.Reader) (bool, error) {
 		if !last {
 			cut = wholeRunes(in[:n])
 		}
-		text := appendFold(room.text[:overlap], in[:cut])
+		text := casemap.Append(room.text[:overlap], in[:cut])
 		room.text = text
 		if bytes.Contains(text, m.needle) {
 			return true, nil

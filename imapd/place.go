@@ -160,14 +160,15 @@ func otherName(owner, name string) string {
 	return otherUsers + owner + mail.Separator + name
 }
 
-// addShared puts the mailboxes of others that the user may look up into a tree.
-func (s *session) addShared(ctx context.Context, t *mailboxTree) error {
+// addShared puts the mailboxes of others on which the user has any of these
+// rights into a tree.
+func (s *session) addShared(ctx context.Context, t *mailboxTree, anyOf mail.Rights) error {
 	list, err := s.srv.Store.SharedMailboxes(ctx, s.identity.Account)
 	if err != nil {
 		return err
 	}
 	for _, m := range list {
-		if !m.Rights.Has(mail.RightLookup) || strings.Contains(m.Owner, mail.Separator) {
+		if m.Rights&anyOf == 0 || strings.Contains(m.Owner, mail.Separator) {
 			continue
 		}
 		m.Name = otherName(m.Owner, m.Name)

@@ -15,6 +15,8 @@ type searchParser struct {
 	depth int
 	keys  int
 	args  *searchArgs
+	// inFuzzy: the key stands inside FUZZY.
+	inFuzzy bool
 }
 
 // Bounds of one search program.
@@ -54,7 +56,8 @@ func init() {
 			p.d.SP()
 			return anyOf([]criterion{a, p.key()})
 		},
-		"UID": func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
+		"FUZZY": func(p *searchParser) criterion { return p.fuzzy() },
+		"UID":   func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
 
 		"BEFORE":     received(func(day, t time.Time) bool { return day.Before(t) }),
 		"ON":         received(func(day, t time.Time) bool { return day.Equal(t) }),
@@ -62,6 +65,8 @@ func init() {
 		"SENTBEFORE": sent(func(day, t time.Time) bool { return day.Before(t) }),
 		"SENTON":     sent(func(day, t time.Time) bool { return day.Equal(t) }),
 		"SENTSINCE":  sent(func(day, t time.Time) bool { return !day.Before(t) }),
+		"OLDER":      within(func(t, target time.Time) bool { return !t.After(target) }),
+		"YOUNGER":    within(func(t, target time.Time) bool { return !t.Before(target) }),
 		"LARGER":     size(func(n, than int64) bool { return n > than }),
 		"SMALLER":    size(func(n, than int64) bool { return n < than }),
 
@@ -161,6 +166,7 @@ func (p *searchParser) numbers(uid bool) criterion {
 type pendingSet struct {
 	set   wire.NumSet
 	uid   bool
+	kept  bool // found stays what it is
 	found mail.UIDSet
 }
 

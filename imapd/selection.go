@@ -16,8 +16,9 @@ type selection struct {
 	readOnly bool
 	view     *view.View
 	watch    Watch
-	stale    bool        // something changed that the view has not read
-	saved    mail.UIDSet // "$", the saved search result (RFC 5182)
+	stale    bool          // something changed that the view has not read
+	saved    mail.UIDSet   // "$", the saved search result (RFC 5182)
+	live     []*liveSearch // searches kept up to date (RFC 5267)
 }
 
 // selectMailbox opens a mailbox; the one before is left. It gives the state as
@@ -139,7 +140,12 @@ func (s *session) update(ctx context.Context, mayExpunge bool) error {
 	if err := s.sync(ctx); err != nil {
 		return err
 	}
-	return s.tell(ctx, s.sel.view.Flush(mayExpunge))
+	updates := s.sel.view.Flush(mayExpunge)
+	s.liveExpunged(updates)
+	if err := s.tell(ctx, updates); err != nil {
+		return err
+	}
+	return s.liveChanged(ctx)
 }
 
 // tell writes untagged responses for the view's updates.

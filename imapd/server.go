@@ -45,6 +45,8 @@ type Config struct {
 	LiftLimits bool
 	Log        *slog.Logger
 
+	Now func() time.Time // the clock of search keys; default time.Now
+
 	MaxMessageSize int64         // octets of one APPEND; default 50 MiB
 	MaxConnections int           // in all; default 10,000
 	MaxPerAddress  int           // default 100
@@ -75,6 +77,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Views == nil {
 		c.Views = view.NewRegistry(c.Store)

@@ -30,7 +30,7 @@ func (c *candidate) sentDay(ctx context.Context) (time.Time, bool, error) {
 
 // wanted gives a search string in UTF-8. An unknown charset fails the command
 // when it runs, with NO.
-func (p *searchParser) wanted() *matcher {
+func (p *searchParser) wanted() string {
 	raw := p.d.AString()
 	if p.args.charset != "" && message.KnownCharset(p.args.charset) {
 		text, ok := message.FromCharset([]byte(raw), p.args.charset)
@@ -39,7 +39,7 @@ func (p *searchParser) wanted() *matcher {
 		}
 		raw = text
 	}
-	return newMatcher(raw)
+	return raw
 }
 
 // headerKey is FROM, TO, CC, BCC, SUBJECT and HEADER: the decoded text of any
@@ -48,47 +48,53 @@ func (p *searchParser) wanted() *matcher {
 func headerKey(name string) func(*searchParser) criterion {
 	return func(p *searchParser) criterion {
 		p.d.SP()
-		m := p.wanted()
 		cost, cols := costOctets, mail.ColBlob|mail.ColOctets
 		if message.IsListed(name) {
 			cost, cols = costFields, mail.ColBlob|mail.ColFields
 		}
-		return onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) {
-			lines := c.row.Fields
-			if len(lines) == 0 || !message.IsListed(name) {
-				header, err := c.body.fullHeader(ctx)
-				if err != nil {
-					return false, err
-				}
-				lines = header
-			}
-			for f := range message.Fields(lines) {
-				if equalFold(string(f.Name), name) && m.field(f.Value) {
-					return true, nil
-				}
-			}
-			return false, nil
+		return p.texts(func(m *matcher) criterion {
+			return onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.fieldHas(ctx, name, m) })
 		})
 	}
+}
+
+func (c *candidate) fieldHas(ctx context.Context, name string, m *matcher) (bool, error) {
+	lines := c.row.Fields
+	if len(lines) == 0 || !message.IsListed(name) {
+		header, err := c.body.fullHeader(ctx)
+		if err != nil {
+			return false, err
+		}
+		lines = header
+	}
+	for f := range message.Fields(lines) {
+		if equalFold(string(f.Name), name) && m.field(f.Value) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // text is BODY and, with the header too, TEXT: decoded text of any text part
 // contains the string. Octets are streamed; nothing but a window is held.
 func (p *searchParser) text(header bool) criterion {
 	p.d.SP()
-	m := p.wanted()
 	cols := mail.ColBlob | mail.ColOctets | mail.ColParts
-	return onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) {
-		if header {
-			h, err := c.body.fullHeader(ctx)
-			if err != nil || m.header(h) {
-				return err == nil, err
-			}
-		}
-		root, err := c.body.tree()
-		if err != nil {
-			return false, err
-		}
-		return c.body.partContains(ctx, root, m)
+	return p.texts(func(m *matcher) criterion {
+		return onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.textHas(ctx, m, header) })
 	})
+}
+
+func (c *candidate) textHas(ctx context.Context, m *matcher, header bool) (bool, error) {
+	if header {
+		h, err := c.body.fullHeader(ctx)
+		if err != nil || m.header(h) {
+			return err == nil, err
+		}
+	}
+	root, err := c.body.tree()
+	if err != nil {
+		return false, err
+	}
+	return c.body.partContains(ctx, root, m)
 }

@@ -27,6 +27,7 @@ import (
 //	# comment
 //	! 3 messages          the INBOX holds three small messages
 //	! account ann         another account, whose address is {{$ann}}
+//	! now 2026-02-04T12:00:00Z   what the server's clock says
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -132,6 +133,12 @@ func (tr *transcript) directive(text string) {
 		if err := tr.b.store.SetMessageQuota(context.Background(), "test", tr.account, int64(n)); err != nil {
 			tr.t.Fatal(err)
 		}
+	case strings.HasPrefix(text, "now "):
+		now, err := time.Parse(time.RFC3339, text[len("now "):])
+		if err != nil {
+			tr.t.Fatalf("%s: %v", tr.where, err)
+		}
+		tr.config.Now = func() time.Time { return now }
 	case text == "quota":
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)

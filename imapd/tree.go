@@ -42,8 +42,9 @@ type mailboxTree struct {
 	at    map[string]*node
 }
 
-// mailboxTree reads names and subscriptions; shared adds what others share.
-func (s *session) mailboxTree(ctx context.Context, shared bool) (*mailboxTree, error) {
+// mailboxTree reads names and subscriptions; others adds what others share with
+// any of these rights.
+func (s *session) mailboxTree(ctx context.Context, others mail.Rights) (*mailboxTree, error) {
 	boxes, err := s.srv.Store.Mailboxes(ctx, s.identity.Account)
 	if err != nil {
 		return nil, err
@@ -58,8 +59,8 @@ func (s *session) mailboxTree(ctx context.Context, shared bool) (*mailboxTree, e
 		n.box, n.rights = &boxes[i], mail.AllRights
 		t.above(boxes[i].Name, func(n *node) { n.parent = true })
 	}
-	if shared {
-		if err := s.addShared(ctx, t); err != nil {
+	if others != 0 {
+		if err := s.addShared(ctx, t, others); err != nil {
 			return nil, err
 		}
 	}
