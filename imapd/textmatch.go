@@ -8,6 +8,7 @@ import (
 
 	"postroom/internal/mail"
 	"postroom/internal/message"
+	"postroom/internal/searchtext"
 )
 
 // sentColumns is what sentDay reads.
@@ -30,7 +31,7 @@ func (c *candidate) sentDay(ctx context.Context) (time.Time, bool, error) {
 
 // wanted gives a search string in UTF-8. An unknown charset fails the command
 // when it runs, with NO.
-func (p *searchParser) wanted() *matcher {
+func (p *searchParser) wanted() *searchtext.Matcher {
 	raw := p.d.AString()
 	if p.args.charset != "" && message.KnownCharset(p.args.charset) {
 		text, ok := message.FromCharset([]byte(raw), p.args.charset)
@@ -39,7 +40,7 @@ func (p *searchParser) wanted() *matcher {
 		}
 		raw = text
 	}
-	return newMatcher(raw)
+	return searchtext.NewMatcher(raw)
 }
 
 // headerKey is FROM, TO, CC, BCC, SUBJECT and HEADER: the decoded text of any
@@ -63,7 +64,7 @@ func headerKey(name string) func(*searchParser) criterion {
 				lines = header
 			}
 			for f := range message.Fields(lines) {
-				if equalFold(string(f.Name), name) && m.field(f.Value) {
+				if equalFold(string(f.Name), name) && m.Field(f.Value) {
 					return true, nil
 				}
 			}
@@ -81,7 +82,7 @@ func (p *searchParser) text(header bool) criterion {
 	return onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) {
 		if header {
 			h, err := c.body.fullHeader(ctx)
-			if err != nil || m.header(h) {
+			if err != nil || m.Header(h) {
 				return err == nil, err
 			}
 		}
@@ -89,6 +90,6 @@ func (p *searchParser) text(header bool) criterion {
 		if err != nil {
 			return false, err
 		}
-		return c.body.partContains(ctx, root, m)
+		return m.Body(ctx, c.body, root)
 	})
 }

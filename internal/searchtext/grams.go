@@ -1,0 +1,201 @@
+package searchtext
+
+import (
+	"context"
+	"errors"
+	"io"
+	"unicode"
+	"unicode/utf8"
+
+	"postroom/internal/message"
+)
+
+// A gram is three characters of a word, or two where the first is of a script
+// that writes whole words in two. It is a number below GramSpace: grams of
+// ASCII have their own, others share.
+const (
+	GramSpace = 1 << 20
+	asciiWord = 36 // letters and digits
+	asciiSpan = asciiWord * asciiWord * asciiWord
+)
+
+// Bounds of what is made of one message; one with more is not indexed and
+// always looked at.
+const (
+	MaxText  = 4 << 20 // octets of folded text
+	MaxGrams = 16 << 10
+)
+
+// Indexed is what the index keeps of a message.
+type Indexed struct {
+	Whole bool    // false: it has too much text, and Grams is nil
+	Grams []int32 // each once, in no order
+}
+
+// Indexer makes Indexed of messages, one at a time.
+type Indexer struct {
+	seen  [GramSpace / 64]uint64
+	grams []int32
+	left  int // octets that may still come
+	word  word
+	full  bool
+}
+
+var errTooMuch = errors.New("too much text to index")
+
+// Index reads a whole message. The result's slice is valid until the next call.
+func (x *Indexer) Index(ctx context.Context, o Octets, root *message.Part) (Indexed, error) {
+	x.reset()
+	header, err := o.Header(ctx)
+	if err != nil {
+		return Indexed{}, err
+	}
+	stopped := x.header(header)
+	if !stopped {
+		stopped, err = body(ctx, o, root, x)
+	}
+	switch {
+	case stopped, errors.Is(err, message.ErrHTMLTooLong):
+		return Indexed{}, nil
+	case err != nil:
+		return Indexed{}, err
+	}
+	return Indexed{Whole: true, Grams: x.grams}, nil
+}
+
+func (x *Indexer) reset() {
+	for _, g := range x.grams {
+		x.seen[g/64] = 0
+	}
+	x.grams, x.left, x.full = x.grams[:0], MaxText, false
+}
+
+func (x *Indexer) header(header []byte) bool {
+	for f := range message.Fields(header) {
+		if x.add(fieldText(f)) {
+			return true
+		}
+		x.word = word{}
+		if x.add(Fold(f.Raw)) {
+			return true
+		}
+		x.word = word{}
+	}
+	return x.full
+}
+
+func (x *Indexer) text(r io.Reader) (bool, error) {
+	x.word = word{}
+	return stream(r, 0, x.add)
+}
+
+// add takes the next piece of folded text and tells when it is too much.
+func (x *Indexer) add(text []byte) (full bool) {
+	if x.left -= len(text); x.left < 0 {
+		return true
+	}
+	x.word.each(text, x.keep)
+	x.full = len(x.grams) > MaxGrams
+	return x.full
+}
+
+func (x *Indexer) keep(g int32) {
+	if bit := uint64(1) << (g % 64); x.seen[g/64]&bit == 0 {
+		x.seen[g/64] |= bit
+		x.grams = append(x.grams, g)
+	}
+}
+
+// word is the end of the text so far: the last two characters of an
+// unfinished word, 0 where there are none.
+type word struct{ a, b rune }
+
+// each gives the grams that end in text.
+func (w *word) each(text []byte, give func(int32)) {
+	a, b := w.a, w.b
+	for len(text) > 0 {
+		r, n := rune(text[0]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(text)
+		}
+		text = text[n:]
+		if !inWord(r) {
+			a, b = 0, 0
+			continue
+		}
+		if a != 0 {
+			give(gram(a, b, r))
+		}
+		if b >= firstDense {
+			give(gram(0, b, r))
+		}
+		a, b = b, r
+	}
+	w.a, w.b = a, b
+}
+
+// firstDense is where the scripts begin that write a word in a character or
+// two: Han, kana, Hangul.
+const firstDense = 0x2e80
+
+// inWord tells the characters that make words. What it says of a character may
+// not depend on its neighbours: the string searched for is a piece of the text.
+func inWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return ordinal[r] != 0
+	}
+	return r != utf8.RuneError && !unicode.IsSpace(r) && !unicode.IsPunct(r)
+}
+
+// ordinal numbers the ASCII characters of words from 1, whatever their case.
+var ordinal = func() (t [utf8.RuneSelf]int32) {
+	for i := range int32(10) {
+		t['0'+i] = 1 + i
+	}
+	for i := range int32(26) {
+		t['a'+i], t['A'+i] = 11+i, 11+i
+	}
+	return t
+}()
+
+func gram(a, b, c rune) int32 {
+	if a|b|c < utf8.RuneSelf {
+		return ((ordinal[a]-1)*asciiWord+ordinal[b]-1)*asciiWord + ordinal[c] - 1
+	}
+	h := uint64(a)<<42 | uint64(b)<<21 | uint64(c)
+	h = (h ^ h>>29) * 0x9e3779b97f4a7c15
+	return asciiSpan + int32((h>>32)%(GramSpace-asciiSpan))
+}
+
+// maxNeedleGrams bounds what is asked of the index for one string; more grams
+// leave out hardly another message.
+const maxNeedleGrams = 24
+
+// Needle gives grams that every message has in which one of the strings'
+// texts contains all of the strings. None: the index cannot help.
+func Needle(strings ...string) []int32 {
+	seen := map[int32]bool{}
+	var all []int32
+	for _, s := range strings {
+		var w word
+		w.each(Fold([]byte(s)), func(g int32) {
+			if !seen[g] {
+				seen[g] = true
+				all = append(all, g)
+			}
+		})
+	}
+	return thin(all)
+}
+
+// thin takes evenly from a long list.
+func thin(all []int32) []int32 {
+	if len(all) <= maxNeedleGrams {
+		return all
+	}
+	out := make([]int32, maxNeedleGrams)
+	for i := range out {
+		out[i] = all[i*len(all)/maxNeedleGrams]
+	}
+	return out
+}
