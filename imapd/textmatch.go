@@ -54,7 +54,7 @@ func headerKey(name string) func(*searchParser) criterion {
 		if message.IsListed(name) {
 			cost, cols = costFields, mail.ColBlob|mail.ColFields
 		}
-		return onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) {
+		return p.hinted(onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) {
 			lines := c.row.Fields
 			if len(lines) == 0 || !message.IsListed(name) {
 				header, err := c.body.fullHeader(ctx)
@@ -69,7 +69,7 @@ func headerKey(name string) func(*searchParser) criterion {
 				}
 			}
 			return false, nil
-		})
+		}), m, name)
 	}
 }
 
@@ -79,7 +79,7 @@ func (p *searchParser) text(header bool) criterion {
 	p.d.SP()
 	m := p.wanted()
 	cols := mail.ColBlob | mail.ColOctets | mail.ColParts
-	return onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) {
+	return p.hinted(onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) {
 		if header {
 			h, err := c.body.fullHeader(ctx)
 			if err != nil || m.Header(h) {
@@ -91,5 +91,5 @@ func (p *searchParser) text(header bool) criterion {
 			return false, err
 		}
 		return m.Body(ctx, c.body, root)
-	})
+	}), m, "")
 }

@@ -50,7 +50,8 @@ func (x *Indexer) Index(ctx context.Context, o Octets, root *message.Part) (Inde
 	if err != nil {
 		return Indexed{}, err
 	}
-	stopped := x.header(header)
+	// Of a longer header, other readers may have kept more.
+	stopped := len(header) >= message.MaxHeader || x.header(header)
 	if !stopped {
 		stopped, err = body(ctx, o, root, x)
 	}
@@ -171,14 +172,14 @@ func gram(a, b, c rune) int32 {
 // leave out hardly another message.
 const maxNeedleGrams = 24
 
-// Needle gives grams that every message has in which one of the strings'
-// texts contains all of the strings. None: the index cannot help.
-func Needle(strings ...string) []int32 {
+// Grams gives what every message has that contains the string, and beside it
+// the text also. None: the index cannot help.
+func (m *Matcher) Grams(also string) []int32 {
 	seen := map[int32]bool{}
 	var all []int32
-	for _, s := range strings {
+	for _, text := range [][]byte{m.needle, Fold([]byte(also))} {
 		var w word
-		w.each(Fold([]byte(s)), func(g int32) {
+		w.each(text, func(g int32) {
 			if !seen[g] {
 				seen[g] = true
 				all = append(all, g)
