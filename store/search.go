@@ -9,26 +9,29 @@ import (
 )
 
 // sqlPinSearch is sqlPin with what a GIN index needs: it is read by bitmaps.
-const sqlPinSearch = sqlPin + `, set_config('enable_bitmapscan', 'on', true)`
+// Without sorts, rows that are to come in the order of an index come by it.
+const sqlPinSearch = sqlPin + `, set_config('enable_bitmapscan', 'on', true), set_config('enable_sort', 'off', true)`
 
 // sqlCandidates gives what SearchCandidates wants to know, of one moment: up
 // to which UID the mailbox is indexed, the UIDs of candidates, and how many
 // messages of the account there were. The rows of search_grams have no index
-// by account, and those of a mailbox are reached by message_id alone: what is
-// small by a plan's statistics may hold millions.
+// by account, and those of mailbox_messages are wanted in the order of
+// message_id: what is small by a plan's statistics may hold millions.
 const sqlCandidates = `WITH c AS MATERIALIZED (
 		(SELECT message_id FROM search_grams WHERE account_id = $1 AND grams @> $3::int4[]
 		UNION ALL
 		SELECT message_id FROM search_grams WHERE account_id = $1 AND NOT whole) LIMIT $4
+	), few AS MATERIALIZED (
+		SELECT message_id FROM c WHERE (SELECT count(*) FROM c) < $4
 	)
 	SELECT 'i'::"char", coalesce((SELECT indexed_uid FROM search_state WHERE account_id = $1 AND mailbox_id = $2), 0)
 	UNION ALL
 	SELECT 'n', count(*) FROM c
 	UNION ALL
-	SELECT 'u', m.uid FROM c CROSS JOIN LATERAL (SELECT * FROM mailbox_messages x
-		WHERE x.account_id = $1 AND x.message_id = c.message_id OFFSET 0) m WHERE m.mailbox_id = $2
+	SELECT 'u', m.uid FROM few c CROSS JOIN LATERAL (SELECT * FROM mailbox_messages x
+		WHERE x.account_id = $1 AND x.message_id BETWEEN c.message_id AND c.message_id ORDER BY x.message_id OFFSET 0) m WHERE m.mailbox_id = $2
 	UNION ALL
-	SELECT 'u', e.uid FROM c CROSS JOIN LATERAL (SELECT * FROM expunged x
+	SELECT 'u', e.uid FROM few c CROSS JOIN LATERAL (SELECT * FROM expunged x
 		WHERE x.message_id = c.message_id OFFSET 0) e WHERE e.account_id = $1 AND e.mailbox_id = $2`
 
 // SearchCandidates gives the messages of a mailbox that may contain a string

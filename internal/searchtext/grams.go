@@ -68,7 +68,7 @@ func (x *Indexer) reset() {
 	for _, g := range x.grams {
 		x.seen[g/64] = 0
 	}
-	x.grams, x.left, x.full = x.grams[:0], MaxText, false
+	x.grams, x.left, x.word, x.full = x.grams[:0], MaxText, word{}, false
 }
 
 func (x *Indexer) header(header []byte) bool {
