@@ -2,14 +2,18 @@ package imapd_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"postroom/internal/indexer"
+	"postroom/internal/mail"
+	"postroom/internal/spool"
 )
 
 // BenchmarkSearch searches a mailbox of 20,000 messages of 4 KiB, by what the
@@ -33,7 +37,7 @@ func BenchmarkSearch(b *testing.B) {
 	_, addr := serve(b, c, false)
 	c.Store = scanning{back.store}
 	_, plainAddr := serve(b, c, false)
-	for _, key := range []string{"BODY xylophon", "TEXT xylophon", "SUBJECT message-19", "FROM ann77", "BODY "+word(900), "BODY nowhere"} {
+	for _, key := range []string{"BODY xylophon", "TEXT xylophon", "SUBJECT message-19", "FROM ann77", "BODY " + word(900), "BODY nowhere"} {
 		for name, at := range map[string]string{"index": addr, "scan": plainAddr} {
 			b.Run(strings.ReplaceAll(key, " ", "-")+"/"+name, func(b *testing.B) { benchKey(b, at, key) })
 		}
@@ -65,17 +69,8 @@ func fillInbox(b *testing.B, back *backend, n int) {
 	zipf := rand.NewZipf(rnd, 1.1, 3, 30000)
 	var out bytes.Buffer
 	for i := range n {
-		var text bytes.Buffer
-		fmt.Fprintf(&text, "From: Ann <ann%d@example.test>\r\nTo: bob@example.test\r\nSubject: message-%d\r\nMessage-ID: <%x@example.test>\r\n"+
-			"DKIM-Signature: v=1; b=%x%x%x%x\r\n\r\n", i%100, i, rnd.Uint64(), rnd.Uint64(), rnd.Uint64(), rnd.Uint64(), rnd.Uint64())
-		if i%2000 == 7 {
-			text.WriteString("a xylophone\r\n")
-		}
-		for text.Len() < 4096 {
-			text.WriteString(word(int(zipf.Uint64())))
-			text.WriteString([]string{" ", " ", " ", " ", "\r\n"}[rnd.IntN(5)])
-		}
-		fmt.Fprintf(&out, "a APPEND INBOX {%d+}\r\n%s\r\n", text.Len(), text.Bytes())
+		text := letter(rnd, zipf, i)
+		fmt.Fprintf(&out, "a APPEND INBOX {%d+}\r\n%s\r\n", len(text), text)
 		if i%50 == 49 {
 			cl.write(b, out.String())
 			out.Reset()
@@ -83,6 +78,79 @@ func fillInbox(b *testing.B, back *backend, n int) {
 				cl.until(b, "a OK")
 			}
 		}
+	}
+}
+
+// letter makes a message of 4 KiB.
+func letter(rnd *rand.Rand, zipf *rand.Zipf, i int) []byte {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "From: Ann <ann%d@example.test>\r\nTo: bob@example.test\r\nSubject: message-%d\r\nMessage-ID: <%x@example.test>\r\n"+
+		"DKIM-Signature: v=1; b=%x%x%x%x\r\n\r\n", i%100, i, rnd.Uint64(), rnd.Uint64(), rnd.Uint64(), rnd.Uint64(), rnd.Uint64())
+	if i%2000 == 7 {
+		text.WriteString("a xylophone\r\n")
+	}
+	for text.Len() < 4096 {
+		text.WriteString(word(int(zipf.Uint64())))
+		text.WriteString([]string{" ", " ", " ", " ", "\r\n"}[rnd.IntN(5)])
+	}
+	return text.Bytes()
+}
+
+// BenchmarkDeliverBesideIndexing has 32 senders of 4 KiB messages, without and
+// with the worker that indexes what they send.
+func BenchmarkDeliverBesideIndexing(b *testing.B) {
+	back := newBackend(b)
+	var accounts []mail.AccountID
+	for i := range 20 {
+		accounts = append(accounts, back.account(b, fmt.Sprintf("a%d@example.test", i)))
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	zipf := rand.NewZipf(rnd, 1.1, 3, 30000)
+	var letters []*spool.Message
+	for i := range 100 {
+		w := back.spool.Begin(nil, 0)
+		if _, err := w.Write(append(letter(rnd, zipf, i), "\r\n"...)); err != nil {
+			b.Fatal(err)
+		}
+		m, err := w.Finish()
+		if err != nil {
+			b.Fatal(err)
+		}
+		letters = append(letters, m)
+	}
+	var n atomic.Int64
+	send := func(b *testing.B) {
+		b.SetParallelism(16)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				i := n.Add(1)
+				m := letters[i%100]
+				d := &mail.Delivery{Content: m, Summary: m.Summary, Locals: []mail.LocalDelivery{{Account: accounts[i%20], Received: time.Now()}}}
+				if _, err := back.store.Deliver(b.Context(), d); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+	}
+	for i := range 3 {
+		b.Run(fmt.Sprintf("alone-%d", i), send)
+		b.Run(fmt.Sprintf("indexing-%d", i), func(b *testing.B) {
+			ctx, cancel := context.WithCancel(b.Context())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				indexer.New(back.store, slog.New(slog.DiscardHandler)).Run(ctx)
+			}()
+			send(b)
+			cancel()
+			<-done
+			left, err := back.store.SearchBacklog(b.Context())
+			b.ReportMetric(float64(left), "unindexed")
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
 	}
 }
 

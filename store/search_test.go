@@ -150,6 +150,9 @@ func TestSweepTakesGramsWithTheirMessage(t *testing.T) {
 	if n := grams(); n != 16 {
 		t.Errorf("%d entries: one came back for a message that is gone", n)
 	}
+	if err := storetest.CheckInvariants(t.Context(), b.s); err != nil {
+		t.Error(err)
+	}
 	if err := b.s.DeleteMailbox(t.Context(), b.acct, "to"); err != nil {
 		t.Fatal(err)
 	}
