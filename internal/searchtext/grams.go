@@ -38,10 +38,7 @@ type Indexer struct {
 	grams []int32
 	left  int // octets that may still come
 	word  word
-	full  bool
 }
-
-var errTooMuch = errors.New("too much text to index")
 
 // Index reads a whole message. The result's slice is valid until the next call.
 func (x *Indexer) Index(ctx context.Context, o Octets, root *message.Part) (Indexed, error) {
@@ -68,7 +65,7 @@ func (x *Indexer) reset() {
 	for _, g := range x.grams {
 		x.seen[g/64] = 0
 	}
-	x.grams, x.left, x.word, x.full = x.grams[:0], MaxText, word{}, false
+	x.grams, x.left, x.word = x.grams[:0], MaxText, word{}
 }
 
 func (x *Indexer) header(header []byte) bool {
@@ -82,7 +79,7 @@ func (x *Indexer) header(header []byte) bool {
 		}
 		x.word = word{}
 	}
-	return x.full
+	return false
 }
 
 func (x *Indexer) text(r io.Reader) (bool, error) {
@@ -96,8 +93,7 @@ func (x *Indexer) add(text []byte) (full bool) {
 		return true
 	}
 	x.word.each(text, x.keep)
-	x.full = len(x.grams) > MaxGrams
-	return x.full
+	return len(x.grams) > MaxGrams
 }
 
 func (x *Indexer) keep(g int32) {
