@@ -80,6 +80,14 @@ func (b *body) fullHeader(ctx context.Context) ([]byte, error) {
 	return b.header, nil
 }
 
+// Header implements searchtext.Octets.
+func (b *body) Header(ctx context.Context) ([]byte, error) { return b.fullHeader(ctx) }
+
+// Part implements searchtext.Octets.
+func (b *body) Part(ctx context.Context, off, n int64) io.ReadCloser {
+	return b.reader(ctx, span{off: off, n: n})
+}
+
 // read gives a span in memory, at most limit octets of it.
 func (b *body) read(ctx context.Context, sp span, limit int64) ([]byte, error) {
 	if sp = sp.slice(0, limit); b.held(sp) && len(sp.mem) == 0 {

@@ -15,6 +15,7 @@ type searchArgs struct {
 	charset  string
 	key      criterion
 	sets     []*pendingSet
+	hints    []*hint
 	modseq   bool // MODSEQ was searched for
 	// mailboxes: each response names its mailbox, and there is none when
 	// nothing matches (RFC 7377 §2.1).
@@ -146,7 +147,7 @@ func (s *session) evaluate(ctx context.Context, a *searchArgs) ([]result, error)
 	for _, set := range a.sets {
 		set.resolve(s)
 	}
-	q := &query{s: s, key: a.key, among: allUIDs}
+	q := &query{s: s, key: a.key, hints: a.hints, among: allUIDs}
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}
@@ -181,6 +182,7 @@ func (s *session) keywordsKnown(ctx context.Context) error {
 type query struct {
 	s     *session
 	key   criterion
+	hints []*hint
 	among mail.UIDSet // only these are looked at
 	found []result
 }
@@ -189,31 +191,46 @@ type query struct {
 var allUIDs = mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}
 
 func (q *query) run(ctx context.Context) error {
-	var open mail.UIDSet
-	var order []result
-	for seq, flags := range q.s.sel.view.All(q.among) {
-		c := candidate{seq: seq, flags: flags}
-		v, err := q.key.eval(ctx, &c)
-		if err != nil {
+	defer forget(q.hints)
+	open, err := q.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if narrowed, err := q.s.narrow(ctx, q.hints, open.Len()); err != nil {
+		return err
+	} else if narrowed {
+		if open, err = q.snapshot(ctx); err != nil {
 			return err
 		}
-		switch v {
-		case matches:
-			order = append(order, result{seq: seq, uid: flags.UID, modseq: flags.ModSeq})
-		case unknown:
-			open.Append(flags.UID)
-		}
 	}
-	q.found = order
 	// What cheaper keys decide needs no octets.
 	if q.key.cheap && q.key.cost == costOctets {
-		var err error
 		if open, err = q.rows(ctx, open, q.key.cheapCols, true); err != nil {
 			return err
 		}
 	}
-	_, err := q.rows(ctx, open, q.key.cols, false)
+	_, err = q.rows(ctx, open, q.key.cols, false)
 	return err
+}
+
+// snapshot sets found to what matches by the snapshot alone, and gives what it
+// leaves open.
+func (q *query) snapshot(ctx context.Context) (open mail.UIDSet, err error) {
+	q.found = nil
+	for seq, flags := range q.s.sel.view.All(q.among) {
+		c := candidate{seq: seq, flags: flags}
+		v, err := q.key.eval(ctx, &c)
+		if err != nil {
+			return nil, err
+		}
+		switch v {
+		case matches:
+			q.found = append(q.found, result{seq: seq, uid: flags.UID, modseq: flags.ModSeq})
+		case unknown:
+			open.Append(flags.UID)
+		}
+	}
+	return open, nil
 }
 
 // rows evaluates open messages with these columns of their rows, adds those

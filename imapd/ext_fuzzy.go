@@ -9,6 +9,7 @@ import (
 
 	"postroom/internal/mail"
 	"postroom/internal/message"
+	"postroom/internal/searchtext"
 )
 
 // fuzzy parses
@@ -29,14 +30,14 @@ func (p *searchParser) fuzzy() criterion {
 
 // texts parses a search string and gives the criterion that find makes of it:
 // of each word of it inside FUZZY.
-func (p *searchParser) texts(find func(*matcher) criterion) criterion {
+func (p *searchParser) texts(find func(*searchtext.Matcher) criterion) criterion {
 	text := p.wanted()
 	words := strings.Fields(text)
 	if p.inFuzzy {
 		p.args.relevant = append(p.args.relevant, newRelevant(text, words))
 	}
 	if !p.inFuzzy || len(words) < 2 {
-		return find(newMatcher(text))
+		return find(searchtext.NewMatcher(text))
 	}
 	if p.keys += len(words); p.keys > maxSearchKeys {
 		p.d.Fail("search too complex")
@@ -44,7 +45,7 @@ func (p *searchParser) texts(find func(*matcher) criterion) criterion {
 	}
 	var keys []criterion
 	for _, w := range words {
-		keys = append(keys, find(newMatcher(w)))
+		keys = append(keys, find(searchtext.NewMatcher(w)))
 	}
 	return allOf(keys)
 }
@@ -56,9 +57,9 @@ type relevant struct {
 }
 
 func newRelevant(text string, words []string) relevant {
-	r := relevant{phrase: fold([]byte(strings.TrimSpace(text)))}
+	r := relevant{phrase: searchtext.Fold([]byte(strings.TrimSpace(text)))}
 	for _, w := range words {
-		r.words = append(r.words, fold([]byte(w)))
+		r.words = append(r.words, searchtext.Fold([]byte(w)))
 	}
 	return r
 }
@@ -71,7 +72,7 @@ func (a *searchArgs) score(row *mail.MessageRow) uint8 {
 	if len(a.relevant) == 0 {
 		return 100
 	}
-	shown := fold([]byte(shownText(row)))
+	shown := searchtext.Fold([]byte(shownText(row)))
 	sum := 0
 	for i := range a.relevant {
 		sum += a.relevant[i].score(shown)

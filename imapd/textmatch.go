@@ -8,6 +8,7 @@ import (
 
 	"postroom/internal/mail"
 	"postroom/internal/message"
+	"postroom/internal/searchtext"
 )
 
 // sentColumns is what sentDay reads.
@@ -52,13 +53,13 @@ func headerKey(name string) func(*searchParser) criterion {
 		if message.IsListed(name) {
 			cost, cols = costFields, mail.ColBlob|mail.ColFields
 		}
-		return p.texts(func(m *matcher) criterion {
-			return onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.fieldHas(ctx, name, m) })
+		return p.texts(func(m *searchtext.Matcher) criterion {
+			return p.hinted(onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.fieldHas(ctx, name, m) }), m, name)
 		})
 	}
 }
 
-func (c *candidate) fieldHas(ctx context.Context, name string, m *matcher) (bool, error) {
+func (c *candidate) fieldHas(ctx context.Context, name string, m *searchtext.Matcher) (bool, error) {
 	lines := c.row.Fields
 	if len(lines) == 0 || !message.IsListed(name) {
 		header, err := c.body.fullHeader(ctx)
@@ -68,7 +69,7 @@ func (c *candidate) fieldHas(ctx context.Context, name string, m *matcher) (bool
 		lines = header
 	}
 	for f := range message.Fields(lines) {
-		if equalFold(string(f.Name), name) && m.field(f.Value) {
+		if equalFold(string(f.Name), name) && m.Field(f.Value) {
 			return true, nil
 		}
 	}
@@ -80,15 +81,15 @@ func (c *candidate) fieldHas(ctx context.Context, name string, m *matcher) (bool
 func (p *searchParser) text(header bool) criterion {
 	p.d.SP()
 	cols := mail.ColBlob | mail.ColOctets | mail.ColParts
-	return p.texts(func(m *matcher) criterion {
-		return onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.textHas(ctx, m, header) })
+	return p.texts(func(m *searchtext.Matcher) criterion {
+		return p.hinted(onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.textHas(ctx, m, header) }), m, "")
 	})
 }
 
-func (c *candidate) textHas(ctx context.Context, m *matcher, header bool) (bool, error) {
+func (c *candidate) textHas(ctx context.Context, m *searchtext.Matcher, header bool) (bool, error) {
 	if header {
 		h, err := c.body.fullHeader(ctx)
-		if err != nil || m.header(h) {
+		if err != nil || m.Header(h) {
 			return err == nil, err
 		}
 	}
@@ -96,5 +97,5 @@ func (c *candidate) textHas(ctx context.Context, m *matcher, header bool) (bool,
 	if err != nil {
 		return false, err
 	}
-	return c.body.partContains(ctx, root, m)
+	return m.Body(ctx, c.body, root)
 }

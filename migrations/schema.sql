@@ -409,6 +409,48 @@ CREATE TABLE accepted (
 -- For: the sweep takes what is older than four hours.
 CREATE INDEX accepted_at ON accepted (accepted_at);
 
+-- ---------------------------------------------------------------- search
+
+-- Which messages may contain a string: for each message the grams (three
+-- characters of a word) of all that SEARCH looks at, made behind delivery.
+-- Read them by the index alone. The table has no key: an index led by
+-- account_id would let a plan that was made while it was empty read the whole
+-- account; each partition keeps message_id unique.
+CREATE TABLE search_grams (
+    account_id bigint  NOT NULL,
+    message_id bigint  NOT NULL,
+    whole      boolean NOT NULL, -- false: too much text, grams is empty, always look
+    grams      int4[]  NOT NULL  -- the gram below bits that stand for the account
+) PARTITION BY HASH (account_id);
+-- Random numbers do not compress, and few read them here.
+ALTER TABLE search_grams ALTER COLUMN grams SET STORAGE EXTERNAL;
+
+DO $$
+BEGIN
+    FOR i IN 0..31 LOOP
+        EXECUTE format('CREATE TABLE search_grams_%s PARTITION OF search_grams FOR VALUES WITH (MODULUS 32, REMAINDER %s)
+            WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)', lpad(i::text, 2, '0'), i);
+        -- For: is the message known, and the sweep.
+        EXECUTE format('CREATE UNIQUE INDEX search_grams_%s_message ON search_grams_%s (message_id)', lpad(i::text, 2, '0'), lpad(i::text, 2, '0'));
+        -- For: SEARCH. The worker merges the pending list, so that no insert does.
+        EXECUTE format('CREATE INDEX search_grams_%s_grams ON search_grams_%s USING gin (grams)
+            WITH (fastupdate = on, gin_pending_list_limit = 131072)', lpad(i::text, 2, '0'), lpad(i::text, 2, '0'));
+        EXECUTE format('ALTER TABLE search_grams_%s ALTER COLUMN grams SET STATISTICS 0', lpad(i::text, 2, '0'));
+    END LOOP;
+END $$;
+
+-- For: SEARCH looks at these whatever it looks for.
+CREATE INDEX search_grams_partly ON search_grams (account_id, message_id) WHERE NOT whole;
+
+-- Up to which UID a mailbox is indexed: every message at or below it has its
+-- row in search_grams. Without a row: none.
+CREATE TABLE search_state (
+    account_id  bigint NOT NULL,
+    mailbox_id  bigint NOT NULL,
+    indexed_uid bigint NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
 -- ---------------------------------------------------------------- queue
 
 -- What the queue entries of one message share; id is the trace id.

@@ -145,6 +145,7 @@ var removalSlices = []string{
 	 SELECT count(*) FROM gone`,
 	`WITH gone AS (DELETE FROM messages WHERE account_id = $1 AND id IN
 		(SELECT id FROM messages WHERE account_id = $1 LIMIT $2) RETURNING id, blob_id),
+	 grams AS (DELETE FROM search_grams s USING gone g WHERE s.account_id = $1 AND s.message_id = g.id),
 	 refs AS (DELETE FROM blob_refs r USING gone g
 		WHERE r.blob_id = g.blob_id AND r.account_id = $1 AND r.holder = g.id),
 	 orphans AS (INSERT INTO blob_orphans (blob_id) SELECT DISTINCT blob_id FROM gone
@@ -154,6 +155,9 @@ var removalSlices = []string{
 
 func (s *Store) removeSlice(ctx context.Context, id mail.AccountID, sql string) (n int64, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sqlOwnSearch, int64(searchLock)); err != nil {
+			return err
+		}
 		return tx.QueryRow(ctx, sql, id, removalSlice).Scan(&n)
 	})
 	return n, err

@@ -21,9 +21,14 @@ const sqlPin = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true)
 // comes first, and one that writes touches nothing when the lock found nothing.
 // A deadlock repeats the whole, so queue must be able to run again.
 func (s *Store) pinned(ctx context.Context, queue func(b *pgx.Batch)) error {
+	return s.pinnedBy(ctx, sqlPin, queue)
+}
+
+// pinnedBy is pinned with another pin.
+func (s *Store) pinnedBy(ctx context.Context, pin string, queue func(b *pgx.Batch)) error {
 	for try := 1; ; try++ {
 		b := &pgx.Batch{}
-		b.Queue(sqlPin)
+		b.Queue(pin)
 		queue(b)
 		queueNeeds(ctx, b)
 		err := s.pool.SendBatch(ctx, b).Close()

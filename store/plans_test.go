@@ -18,8 +18,8 @@ func (b *box) read() (seq, index int64) {
 		b.t.Fatal(err)
 	}
 	err := b.s.QueryForTest(b.t.Context(), []any{&seq, &index}, `SELECT
-			(SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname ~ '^(mailbox_messages|messages|mailbox_changes|expunged)'),
-			(SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname ~ '^(mailbox_messages|messages|mailbox_changes|expunged)')`)
+			(SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname ~ '^(mailbox_messages|messages|mailbox_changes|expunged|search_)'),
+			(SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname ~ '^(mailbox_messages|messages|mailbox_changes|expunged|search_)')`)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func testPlans(t *testing.T, prepared, fresh bool) {
 	b.inbox = storetest.Inbox(t, s, b.acct)
 	to := b.mailbox("to")
 	b.exec(`DO $$ DECLARE r record; BEGIN
-		FOR r IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(mailbox_messages|messages|mailbox_changes|expunged)' LOOP
+		FOR r IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^(mailbox_messages|messages|mailbox_changes|expunged|search_)' LOOP
 			EXECUTE format('ALTER TABLE %I SET (autovacuum_enabled = false)', r.relname);
 		END LOOP; END $$`)
 	b.exec(`ANALYZE`) // of empty tables
@@ -58,6 +58,7 @@ func testPlans(t *testing.T, prepared, fresh bool) {
 		}
 	}
 	b.fill(b.inbox, n)
+	b.index(b.inbox, 1000)
 	if fresh {
 		b.exec(`ANALYZE`)
 	}
@@ -133,6 +134,9 @@ func (b *box) uses(to mail.MailboxID) []use {
 			_, err := s.Expunge(t.Context(), b.acct, b.inbox, &set)
 			return err
 		}},
+		{"SEARCH of a rare word", 100, 200, func(int) error { return b.candidates(5, 1000) }},
+		{"SEARCH of a frequent word", 100, n + 2100, func(int) error { return b.candidates(everyGram, 1000) }},
+		{"the next to index", 100, 300, func(int) error { _, _, err := s.ToIndex(t.Context(), b.acct, b.inbox, 12000, 64); return err }},
 		{"STORE of all", 3, 5 * n, func(i int) error {
 			b.store(mail.StoreArgs{UIDs: all, Mode: flip(i), Flags: mail.FlagFlagged})
 			return nil

@@ -52,6 +52,7 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 		func() (err error) { res.Accepted, err = s.sweepAccepted(ctx); return err },
 		func() (err error) { res.Sent, err = s.sweepSent(ctx); return err },
 		func() (err error) { res.Logins, err = s.sweepLogins(ctx); return err },
+		func() error { return s.sweepSearchState(ctx) },
 		func() (err error) { res.Received, err = s.sweepReceived(ctx); return err },
 	}
 	for _, step := range steps {
@@ -93,6 +94,9 @@ func (s *Store) forget(ctx context.Context, res *SweepResult, pick string, args 
 // of, and EXPUNGE waits for that lock: so as long as anyone may still copy it,
 // this statement, which is younger than the removal, sees a row that uses it.
 func forgetSlice(ctx context.Context, tx pgx.Tx, pick string, args []any) (gone, freed int64, err error) {
+	if _, err := tx.Exec(ctx, sqlOwnSearch, int64(searchLock)); err != nil {
+		return 0, 0, err
+	}
 	rows, err := tx.Query(ctx, `DELETE FROM expunged e USING (`+pick+`) old
 		WHERE e.account_id = old.account_id AND e.mailbox_id = old.mailbox_id AND e.uid = old.uid
 		RETURNING e.account_id, e.message_id`, append([]any{sweepRows}, args...)...)
@@ -121,6 +125,9 @@ func forgetSlice(ctx context.Context, tx pgx.Tx, pick string, args []any) (gone,
 			ON CONFLICT (blob_id) DO UPDATE SET orphan_at = excluded.orphan_at
 		)
 		SELECT count(*) FROM gone`, accounts, messages).Scan(&freed)
+	if err == nil {
+		err = forgetGrams(ctx, tx, accounts, messages)
+	}
 	return int64(len(accounts)), freed, err
 }
 

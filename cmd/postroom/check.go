@@ -82,6 +82,7 @@ func (cmd checkCmd) Run(e *env) error {
 	if s != nil {
 		c.queue(s)
 		c.clock(s)
+		c.searchIndex(s)
 		if !cmd.NoDNS {
 			c.dns(s)
 		}

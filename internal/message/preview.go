@@ -183,10 +183,4 @@ func (c *cleaner) addHTML(s string) {
 }
 
 // breakAt puts a space where a tag ends a word.
-func (c *cleaner) breakAt(tag []byte) {
-	switch string(tag) {
-	case "a", "b", "i", "u", "em", "strong", "span", "font", "sub", "sup", "small", "big", "code":
-	default:
-		c.space = true
-	}
-}
+func (c *cleaner) breakAt(tag []byte) { c.space = c.space || endsWord(tag) }

@@ -116,6 +116,7 @@ func (w *world) collect(m *Metrics) {
 			w.asked++
 			return mail.QueueStats{Messages: 2, Ready: 3, Leased: 1, OldestAt: w.now.Add(-time.Minute)}, w.err
 		},
+		Unindexed: func(context.Context) (int64, error) { return 12, w.err },
 		Pools: func() []Pool {
 			return []Pool{{Name: "general", Max: 16, InUse: 2, All: 5, Waits: 7, Waited: time.Second}}
 		},
@@ -128,7 +129,7 @@ func TestState(t *testing.T) {
 	m, w := New(""), &world{now: time.Unix(1700000000, 0)}
 	w.collect(m)
 	want(t, m, "postroom_database_up 1", `postroom_queue_entries{state="ready"} 3`, `postroom_queue_entries{state="held"} 0`,
-		"postroom_queue_oldest_seconds 60", `postroom_database_connections{pool="general",state="idle"} 3`,
+		"postroom_queue_oldest_seconds 60", "postroom_search_unindexed_messages 12", `postroom_database_connections{pool="general",state="idle"} 3`,
 		`postroom_database_waits_total{pool="general"} 7`, "postroom_certificate_end_timestamp_seconds 2e+09")
 	lines(m)
 	if w.asked != 1 {

@@ -14,6 +14,8 @@ import (
 type Sources struct {
 	// Queue counts the queue; its error means that the database is away.
 	Queue func(context.Context) (mail.QueueStats, error)
+	// Unindexed counts the messages that the search index does not know.
+	Unindexed func(context.Context) (int64, error)
 	// Pools are the connections to the database.
 	Pools func() []Pool
 	// CertificateEnd is when the certificate in use ends.
@@ -29,8 +31,8 @@ type Pool struct {
 	Waited          time.Duration
 }
 
-// How often at most the queue is counted, and for how long: counting a long
-// queue takes its time, and several may ask.
+// How often at most queue and unindexed messages are counted, and for how long:
+// counting a long queue takes its time, and several may ask.
 const (
 	queueEvery = 10 * time.Second
 	queueTime  = 5 * time.Second
@@ -45,6 +47,8 @@ type state struct {
 	asked time.Time
 	queue mail.QueueStats
 	err   error
+
+	unindexed int64
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -56,6 +60,7 @@ var (
 	queueEntries  = desc("queue_entries", "Recipients in the queue, of all nodes.", "state")
 	queueMessages = desc("queue_messages", "Messages in the queue.")
 	queueOldest   = desc("queue_oldest_seconds", "Age of the oldest message in the queue; 0 when it is empty.")
+	searchBacklog = desc("search_unindexed_messages", "Messages that the search index does not know yet, of all nodes.")
 	poolMax       = desc("database_connections_max", "Connections that a pool may have.", "pool")
 	poolOpen      = desc("database_connections", "Connections of a pool.", "pool", "state")
 	poolWaits     = desc("database_waits_total", "Times that a pool had no free connection.", "pool")
@@ -64,7 +69,7 @@ var (
 )
 
 func (s *state) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{databaseUp, queueEntries, queueMessages, queueOldest, poolMax, poolOpen, poolWaits, poolWaited, certEnd} {
+	for _, d := range []*prometheus.Desc{databaseUp, queueEntries, queueMessages, queueOldest, searchBacklog, poolMax, poolOpen, poolWaits, poolWaited, certEnd} {
 		out <- d
 	}
 }
@@ -86,12 +91,13 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 
 // collectQueue gives no count of the queue that it does not know.
 func (s *state) collectQueue(gauge func(d *prometheus.Desc, v float64, labels ...string)) {
-	q, err := s.countQueue()
+	q, unindexed, err := s.count()
 	if err != nil {
 		gauge(databaseUp, 0)
 		return
 	}
 	gauge(databaseUp, 1)
+	gauge(searchBacklog, float64(unindexed))
 	gauge(queueMessages, float64(q.Messages))
 	for name, n := range map[string]int64{"ready": q.Ready, "leased": q.Leased, "held": q.Held} {
 		gauge(queueEntries, float64(n), name)
@@ -103,14 +109,16 @@ func (s *state) collectQueue(gauge func(d *prometheus.Desc, v float64, labels ..
 	gauge(queueOldest, age.Seconds())
 }
 
-func (s *state) countQueue() (mail.QueueStats, error) {
+func (s *state) count() (mail.QueueStats, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := s.Now(); s.asked.IsZero() || now.Sub(s.asked) >= queueEvery || s.err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), queueTime)
 		defer cancel()
-		s.queue, s.err = s.Queue(ctx)
+		if s.queue, s.err = s.Queue(ctx); s.err == nil {
+			s.unindexed, s.err = s.Unindexed(ctx)
+		}
 		s.asked = now
 	}
-	return s.queue, s.err
+	return s.queue, s.unindexed, s.err
 }

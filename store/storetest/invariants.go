@@ -53,6 +53,13 @@ var invariants = []struct{ name, sql string }{
 	{"every message has its reference", `
 		SELECT format('account %s message %s blob %s', account_id, id, blob_id) FROM messages m WHERE NOT EXISTS
 			(SELECT FROM blob_refs r WHERE r.blob_id = m.blob_id AND r.account_id = m.account_id AND r.holder = m.id)`},
+	{"every message of an indexed mailbox is in the index", `
+		SELECT format('account %s mailbox %s uid %s message %s', m.account_id, m.mailbox_id, m.uid, m.message_id)
+		FROM search_state s JOIN mailbox_messages m ON m.account_id = s.account_id AND m.mailbox_id = s.mailbox_id AND m.uid <= s.indexed_uid
+		WHERE NOT EXISTS (SELECT FROM search_grams g WHERE g.account_id = m.account_id AND g.message_id = m.message_id)`},
+	{"the index has no message that is gone", `
+		SELECT format('account %s message %s', account_id, message_id) FROM search_grams g
+		WHERE NOT EXISTS (SELECT FROM messages m WHERE m.account_id = g.account_id AND m.id = g.message_id)`},
 	{"every queued message has its reference", `
 		SELECT format('queued %s blob %s', id, blob_id) FROM queue_messages q WHERE NOT EXISTS
 			(SELECT FROM blob_refs r WHERE r.blob_id = q.blob_id AND r.account_id = 0 AND r.holder = q.id)`},

@@ -8,12 +8,14 @@ import (
 	"postroom/delivery/queue"
 	"postroom/delivery/relay"
 	"postroom/internal/crashpoint"
+	"postroom/internal/indexer"
 	"postroom/internal/mail"
 )
 
 // openQueue starts what sends mail out, and what keeps the store in shape.
 func (s *Server) openQueue(context.Context, Options) error {
 	s.work.Go(func() { s.store.RunMaintenance(s.ctx) })
+	s.work.Go(func() { indexer.New(s.store, s.log).Run(s.ctx) })
 	if !s.cfg.HasRole("queue") {
 		return nil
 	}

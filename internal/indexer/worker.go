@@ -1,0 +1,153 @@
+package indexer
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"postroom/internal/mail"
+	"postroom/internal/searchtext"
+)
+
+// Store is what the worker needs of the mail store.
+type Store interface {
+	Unindexed(ctx context.Context, most int) ([]mail.Unindexed, error)
+	SearchBacklog(ctx context.Context) (int64, error)
+	ToIndex(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error)
+	FetchMessages(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error
+	WriteTo(ctx context.Context, w io.Writer, blob mail.BlobID, off, n int64) error
+	SaveIndexed(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, upTo mail.UID, entries []mail.SearchEntry) error
+	MergeSearchIndex(ctx context.Context) error
+	IndexTurn(ctx context.Context, fn func(context.Context) error) error
+	// Delivering tells whether deliveries are being written now.
+	Delivering() bool
+}
+
+// What the worker does at once, and how often.
+const (
+	roundMailboxes = 1000
+	batchMessages  = 64
+	mergeAfter     = 1000             // messages
+	mergeLeast     = 50               // fewer wait for mergeWithin
+	mergeWithin    = 5 * time.Minute  //
+	lookEvery      = 10 * time.Second // for new mail
+	lookShare      = 50               // looking takes at most one part in so many of the time
+	idleShare      = 9                // beside deliveries: so many parts of rest to one of work
+	maxRest        = 5 * time.Second
+	progressEvery  = 30 * time.Second
+)
+
+// Worker indexes.
+type Worker struct {
+	store Store
+	log   *slog.Logger
+	x     *searchtext.Indexer
+
+	unmerged int // messages saved since the last merge
+	merged   time.Time
+	told     time.Time
+	done     int64 // messages, of this round
+}
+
+// New makes a Worker; it does nothing before Run or Round.
+func New(s Store, log *slog.Logger) *Worker {
+	return &Worker{store: s, log: log, x: new(searchtext.Indexer)}
+}
+
+// Run indexes what comes until ctx ends.
+func (w *Worker) Run(ctx context.Context) {
+	for {
+		begun := time.Now()
+		more, err := w.Round(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.log.Warn("the search index falls behind; searches are right, and slower", "error", err)
+		}
+		rest := max(lookEvery, lookShare*w.lookTook(begun))
+		if more && err == nil {
+			rest = 0
+		}
+		if !sleep(ctx, rest) {
+			return
+		}
+	}
+}
+
+// lookTook is how long a round took that found nothing to do.
+func (w *Worker) lookTook(begun time.Time) time.Duration {
+	if w.done > 0 {
+		return 0
+	}
+	return time.Since(begun)
+}
+
+// Round indexes what there is now, if no other node does, and tells whether
+// there may be more. An error leaves the rest to the next round.
+func (w *Worker) Round(ctx context.Context) (more bool, err error) {
+	w.done, w.told = 0, time.Now()
+	list, err := w.store.Unindexed(ctx, roundMailboxes)
+	if err != nil {
+		return false, err
+	}
+	if len(list) > 0 {
+		err = w.store.IndexTurn(ctx, func(ctx context.Context) error {
+			more = len(list) == roundMailboxes
+			return w.mailboxes(ctx, list)
+		})
+	}
+	if err == nil && (w.unmerged >= mergeLeast || w.unmerged > 0 && time.Since(w.merged) >= mergeWithin) {
+		err = w.merge(ctx)
+	}
+	return more, err
+}
+
+func (w *Worker) mailboxes(ctx context.Context, list []mail.Unindexed) error {
+	for _, m := range list {
+		for at := m.Indexed; ; {
+			upTo, err := w.batch(ctx, m, at)
+			if err != nil {
+				return err
+			}
+			if upTo <= at {
+				break
+			}
+			at = upTo
+		}
+	}
+	return nil
+}
+
+func (w *Worker) merge(ctx context.Context) error {
+	w.unmerged, w.merged = 0, time.Now()
+	return w.store.MergeSearchIndex(ctx)
+}
+
+// rest gives deliveries the machine: beside them, work is a tenth of the time.
+func (w *Worker) rest(ctx context.Context, worked time.Duration, delivering bool) error {
+	if (delivering || w.store.Delivering()) && !sleep(ctx, min(idleShare*worked, maxRest)) {
+		return ctx.Err()
+	}
+	return ctx.Err()
+}
+
+// progress tells now and then how much is left of old mail.
+func (w *Worker) progress(ctx context.Context) {
+	if time.Since(w.told) < progressEvery {
+		return
+	}
+	w.told = time.Now()
+	if left, err := w.store.SearchBacklog(ctx); err == nil {
+		w.log.Info("indexing mail for searches", "indexed", w.done, "left", left)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,60 @@
+package searchtext
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"postroom/internal/message"
+)
+
+// Matcher finds a string in text by the collation of Fold: both sides are
+// folded.
+type Matcher struct{ needle []byte }
+
+// NewMatcher makes a Matcher for a string in UTF-8. The empty string is found
+// everywhere.
+func NewMatcher(s string) *Matcher { return &Matcher{Fold([]byte(s))} }
+
+// Field looks into a field's decoded value.
+func (m *Matcher) Field(value []byte) bool {
+	return m.in(Fold([]byte(message.DecodeText(string(value)))))
+}
+
+// Header looks into all fields of a header, names included, decoded and as
+// they stand.
+func (m *Matcher) Header(header []byte) bool { return m.header(header) }
+
+// Body looks into the decoded text of a message's text parts, and into the
+// headers of messages inside. Nothing but a window is held.
+func (m *Matcher) Body(ctx context.Context, o Octets, root *message.Part) (bool, error) {
+	return body(ctx, o, root, m)
+}
+
+func (m *Matcher) in(folded []byte) bool { return bytes.Contains(folded, m.needle) }
+
+func (m *Matcher) header(header []byte) bool {
+	for f := range message.Fields(header) {
+		if m.in(fieldText(f)) || m.in(Fold(f.Raw)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Matcher) text(r io.Reader) (bool, error) {
+	if len(m.needle) == 0 {
+		return true, nil
+	}
+	found, err := stream(r, len(m.needle)-1, m.in)
+	if errors.Is(err, message.ErrHTMLTooLong) {
+		err = nil
+	}
+	return found, err
+}
+
+// fieldText is a field as a reader sees it.
+func fieldText(f message.Field) []byte {
+	return Fold([]byte(string(f.Name) + ":" + message.DecodeText(string(f.Value))))
+}

@@ -1,0 +1,69 @@
+package searchtext
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"postroom/internal/mail"
+	"postroom/internal/message"
+)
+
+// Octets gives those of one message.
+type Octets interface {
+	// Header gives the header, at most message.MaxHeader octets of it.
+	Header(ctx context.Context) ([]byte, error)
+	// Part reads n octets of the blob from off on.
+	Part(ctx context.Context, off, n int64) io.ReadCloser
+}
+
+// sink looks at text. Each true ends the walk.
+type sink interface {
+	// header sees the fields of a header, of the message or of one inside.
+	header(header []byte) bool
+	// text sees a text part.
+	text(r io.Reader) (bool, error)
+}
+
+// body shows the text parts of an entity, and the headers of messages inside.
+func body(ctx context.Context, o Octets, p *message.Part, s sink) (bool, error) {
+	for _, c := range p.Children {
+		if stop, err := body(ctx, o, c, s); stop || err != nil {
+			return stop, err
+		}
+	}
+	if inner := p.Message; inner != nil {
+		header, err := readPart(ctx, o, inner.HeaderOff, min(inner.BodyOff-inner.HeaderOff, message.MaxHeader))
+		if err != nil || s.header(header) {
+			return err == nil, err
+		}
+		return body(ctx, o, inner, s)
+	}
+	if p.IsMultipart() || !strings.EqualFold(p.Type, "text") {
+		return false, nil
+	}
+	return leaf(ctx, o, p, s)
+}
+
+// leaf shows one text part: decoded, in UTF-8, and HTML without its tags.
+func leaf(ctx context.Context, o Octets, p *message.Part, s sink) (bool, error) {
+	r := o.Part(ctx, p.BodyOff, p.EndOff-p.BodyOff)
+	defer r.Close()
+	decoded, err := message.DecodeBody(r, p.Encoding, p.Charset)
+	if mail.Is(err, mail.CodeUnknownTransferEnc) {
+		decoded, err = r, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if strings.EqualFold(p.Subtype, "html") {
+		decoded = message.HTMLText(decoded)
+	}
+	return s.text(decoded)
+}
+
+func readPart(ctx context.Context, o Octets, off, n int64) ([]byte, error) {
+	r := o.Part(ctx, off, n)
+	defer r.Close()
+	return io.ReadAll(r)
+}
