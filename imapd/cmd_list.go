@@ -186,10 +186,14 @@ func (s *session) listStates(ctx context.Context, a listArgs, shown []*node) (ma
 			ids = append(ids, n.box.ID)
 		}
 	}
-	if wantsModSeq(a.status) {
+	if wants(a.status, "HIGHESTMODSEQ") {
 		s.enable(featureCondstore)
 	}
-	return s.srv.Store.States(ctx, s.identity.Account, ids)
+	states, err := s.srv.Store.States(ctx, s.identity.Account, ids)
+	if err != nil {
+		return nil, err
+	}
+	return states, s.countUnclaimed(ctx, a.status, states)
 }
 
 // writeList writes a LIST response; given is how the client called it.

@@ -71,7 +71,7 @@ func TestIMAPClient(t *testing.T) {
 		t.Fatalf("%d messages", len(msgs))
 	}
 	m := msgs[0]
-	if m.Envelope.Subject != "Grüße" || m.RFC822Size != int64(len(text)) || m.InternalDate.Unix() != 1700000000 || m.ModSeq == 0 || len(m.Flags) != 2 {
+	if m.Envelope.Subject != "Grüße" || m.RFC822Size != int64(len(text)) || m.InternalDate.Unix() != 1700000000 || m.ModSeq == 0 || len(m.Flags) != 3 {
 		t.Errorf("got %+v", m)
 	}
 	if got := m.FindBodySection(&imap.FetchItemBodySection{Peek: true}); string(got) != text {

@@ -16,6 +16,8 @@ type selection struct {
 	watch    Watch
 	stale    bool        // something changed that the view has not read
 	saved    mail.UIDSet // "$", the saved search result (RFC 5182)
+	recent   mail.UIDSet // \Recent to this session
+	recents  uint32      // how many of them the client counts
 }
 
 // selectMailbox opens a mailbox; the one before is left.
@@ -122,24 +124,26 @@ func (s *session) update(ctx context.Context, mayExpunge bool) error {
 	if err := s.sync(ctx); err != nil {
 		return err
 	}
-	return s.tell(ctx, s.sel.view.Flush(mayExpunge))
+	known := s.sel.view.UIDNext() - 1
+	return s.tell(ctx, s.sel.view.Flush(mayExpunge), known)
 }
 
-// tell writes untagged responses for the view's updates.
-func (s *session) tell(ctx context.Context, updates []view.Update) error {
-	for _, u := range updates {
+// tell writes untagged responses for the view's updates; known is the UID up to
+// which the client knew before.
+func (s *session) tell(ctx context.Context, updates []view.Update, known mail.UID) error {
+	for i, u := range updates {
 		switch u.Kind {
 		case view.Expunged:
 			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXPUNGE\r\n")
 		case view.Exists:
 			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXISTS\r\n")
-			if !s.has(featureRev2) {
-				s.enc.Raw("* 0 RECENT\r\n")
-			}
 		case view.Flags:
 			if err := s.tellFlags(ctx, u.Seq, u.Row); err != nil {
 				return err
 			}
+		}
+		if last := i+1 == len(updates) || updates[i+1].Kind > u.Kind; last && u.Kind != view.Flags {
+			s.tellRecent(ctx, u.Kind, known)
 		}
 	}
 	return nil

@@ -18,6 +18,10 @@ type fakeSource struct {
 	floor   mail.ModSeq
 	loads   int
 	reads   int
+
+	recent   mail.UID
+	claims   int
+	claimErr error
 }
 
 type goneRow struct {
@@ -54,6 +58,20 @@ func (f *fakeSource) ChangesSince(_ context.Context, _ mail.AccountID, _ mail.Ma
 		}
 	}
 	return ch, nil
+}
+
+func (f *fakeSource) ClaimRecent(_ context.Context, _ mail.AccountID, _ mail.MailboxID, last mail.UID) (mail.Recent, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.claims++
+	r := mail.Recent{UIDs: mail.UIDRange{Lo: f.recent + 1, Hi: last}}
+	for _, row := range f.rows {
+		if row.UID > f.recent && row.UID <= last {
+			r.Messages++
+		}
+	}
+	f.recent = max(f.recent, last)
+	return r, f.claimErr
 }
 
 func (f *fakeSource) deliver(n int) {

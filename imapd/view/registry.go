@@ -7,11 +7,12 @@ import (
 	"postroom/internal/mail"
 )
 
-// Source reads a mailbox; the store is one. Both answer with one consistent
+// Source reads a mailbox; the store is one. Each answers with one consistent
 // moment.
 type Source interface {
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
 	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	ClaimRecent(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, last mail.UID) (mail.Recent, error)
 }
 
 // Registry holds the snapshots of all mailboxes selected on this node. Safe
@@ -36,6 +37,9 @@ type shared struct {
 	refresh flights   // of snap
 	// lazy are the readings of changes for views without a snapshot, by modseq.
 	lazy map[mail.ModSeq]*flights
+	// claimed is the UID up to which messages are known to be \Recent to
+	// someone, or about to be.
+	claimed mail.UID
 }
 
 // NewRegistry gives an empty registry that reads from src.
@@ -55,6 +59,7 @@ func (r *Registry) Open(account mail.AccountID, mailbox mail.MailboxID, state ma
 		r.all[k] = sh
 	}
 	sh.views++
+	sh.claimed = max(sh.claimed, state.RecentUID)
 	v := &View{reg: r, key: k, sh: sh,
 		n: uint32(state.Messages), modseq: state.HighestModSeq, uidnext: state.UIDNext}
 	if s := sh.snap; s != nil && s.modseq == v.modseq && s.n == v.n {
