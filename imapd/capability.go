@@ -56,6 +56,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "SEARCHRES", rfc: "5182", states: loggedIn, transcripts: "searchres"},
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
+	{name: "REPLACE", rfc: "8508", states: loggedIn, transcripts: "replace"},
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},

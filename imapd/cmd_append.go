@@ -52,7 +52,7 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 		if len(messages) >= maxMultiAppend {
 			return reply{}, no("LIMIT", "too many messages in one APPEND")
 		}
-		m, err := s.appendMessage(ctx, d)
+		m, err := s.appendMessage(ctx, d, 0)
 		if err != nil {
 			return reply{}, err
 		}
@@ -71,8 +71,9 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 	return reply{code: "APPENDUID " + strconv.FormatUint(uint64(validity), 10) + " " + uids.String()}, nil
 }
 
-// appendMessage parses one message's arguments and receives its octets.
-func (s *session) appendMessage(ctx context.Context, d *wire.Decoder) (m AppendMessage, err error) {
+// appendMessage parses one message's arguments and receives its octets. freed
+// are octets that will go when it comes.
+func (s *session) appendMessage(ctx context.Context, d *wire.Decoder, freed int64) (m AppendMessage, err error) {
 	d.SP()
 	if d.Peek() == '(' {
 		fs := parseFlagList(d)
@@ -99,7 +100,7 @@ func (s *session) appendMessage(ctx context.Context, d *wire.Decoder) (m AppendM
 	if utf8 && !s.has(featureUTF8|featureRev2) {
 		return m, bad("UTF8 needs ENABLE UTF8=ACCEPT")
 	}
-	if err := s.checkSize(ctx, lit.Size); err != nil {
+	if err := s.checkSize(ctx, lit.Size, freed); err != nil {
 		return m, err
 	}
 	if m.Message, err = s.receive(lit); err != nil {
@@ -116,7 +117,7 @@ func (s *session) appendMessage(ctx context.Context, d *wire.Decoder) (m AppendM
 }
 
 // checkSize refuses what can't be stored before the client is asked for it.
-func (s *session) checkSize(ctx context.Context, size int64) error {
+func (s *session) checkSize(ctx context.Context, size, freed int64) error {
 	if size > s.srv.MaxMessageSize {
 		return no("TOOBIG", "message larger than "+strconv.FormatInt(s.srv.MaxMessageSize, 10)+" octets")
 	}
@@ -130,7 +131,7 @@ func (s *session) checkSize(ctx context.Context, size int64) error {
 	if err != nil {
 		return err
 	}
-	if q.LimitBytes > 0 && q.UsedBytes+size > q.LimitBytes {
+	if q.LimitBytes > 0 && q.UsedBytes-freed+size > q.LimitBytes {
 		return no("OVERQUOTA", "the account's quota is used up")
 	}
 	return nil

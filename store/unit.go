@@ -19,6 +19,7 @@ type unit struct {
 	trace    mail.TraceID
 	sending  *mail.Sending // nil: no submission
 	ignore   bool          // the quota: a DSN must land
+	replaces *replaceWrite // nil: nothing
 
 	bytes int64 // of its chunks, for the size of a group
 
