@@ -58,6 +58,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
 	{name: "REPLACE", rfc: "8508", states: loggedIn, transcripts: "replace"},
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
+	{name: "PREVIEW", rfc: "8970", states: loggedIn, transcripts: "preview"},
 	{name: "CONDSTORE", rfc: "7162", states: loggedIn, enable: featureCondstore, transcripts: "condstore"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},

@@ -45,6 +45,7 @@ func init() {
 		"ENVELOPE":      plainItem(itemEnvelope),
 		"BODYSTRUCTURE": plainItem(itemBodyStructure),
 		"MODSEQ":        plainItem(itemModSeq), // RFC 7162 §3.1.5
+		"PREVIEW":       parsePreview,
 		"BODY": func(d *wire.Decoder) fetchItem {
 			if d.Peek() != '[' {
 				return itemBody
