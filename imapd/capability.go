@@ -56,6 +56,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "SEARCHRES", rfc: "5182", states: loggedIn, transcripts: "searchres"},
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
+	{name: "CATENATE", rfc: "4469", states: loggedIn, transcripts: "catenate"},
 	{name: "REPLACE", rfc: "8508", states: loggedIn, transcripts: "replace"},
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
 	{name: "PREVIEW", rfc: "8970", states: loggedIn, transcripts: "preview"},
