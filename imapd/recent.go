@@ -34,7 +34,7 @@ func (s *session) askRecent(ctx context.Context, after mail.UID) (mail.Recent, e
 	if !s.sel.readOnly {
 		return v.Claim(ctx)
 	}
-	if v.UIDNext() <= after+1 {
+	if v.UIDNext() <= max(after, v.Claimed())+1 {
 		return mail.Recent{UIDs: mail.UIDRange{Lo: 1}}, nil
 	}
 	return s.srv.Store.UnclaimedRecent(ctx, s.identity.Account, s.sel.mailbox.ID, after, v.UIDNext()-1)
@@ -79,19 +79,8 @@ func (s *session) firstUnseen(ctx context.Context, state mail.MailboxState) (uin
 	if state.Unseen == 0 || s.has(featureRev2) {
 		return 0, nil
 	}
-	if seq, ok := s.sel.view.FirstUnseen(); ok {
-		return seq, nil
-	}
-	seq, modseq, err := s.srv.Store.FirstUnseen(ctx, s.identity.Account, s.sel.mailbox.ID)
-	if err != nil || modseq == state.HighestModSeq {
-		return seq, err
-	}
-	// Written to in between: only the view knows the client's numbers.
-	if err := s.viewError(s.sel.view.Build(ctx)); err != nil {
-		return 0, err
-	}
-	seq, _ = s.sel.view.FirstUnseen()
-	return seq, nil
+	seq, err := s.sel.view.FirstUnseen(ctx)
+	return seq, s.viewError(err)
 }
 
 // countUnclaimed fills in what STATUS RECENT asks for.
@@ -101,7 +90,11 @@ func (s *session) countUnclaimed(ctx context.Context, items []statusItem, states
 	}
 	var ids []mail.MailboxID
 	for id, st := range states {
-		if st.Messages > 0 && st.RecentUID+1 < st.UIDNext {
+		switch {
+		case st.RecentUID == 0: // never claimed
+			st.Recent = st.Messages
+			states[id] = st
+		case st.Messages > 0 && st.RecentUID+1 < st.UIDNext:
 			ids = append(ids, id)
 		}
 	}

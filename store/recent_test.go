@@ -94,7 +94,11 @@ func TestFirstUnseen(t *testing.T) {
 	if seq := first(); seq != 9 {
 		t.Errorf("old unseen: %d", seq)
 	}
-	see(11, 995)
+	see(11, 500)
+	if seq := first(); seq != 0 {
+		t.Errorf("in the middle: %d", seq)
+	}
+	see(501, 995)
 	if seq := first(); seq != 994 {
 		t.Errorf("few and new: %d", seq)
 	}

@@ -21,6 +21,7 @@ type fakeSource struct {
 
 	recent   mail.UID
 	claims   int
+	looks    int
 	claimErr error
 }
 
@@ -72,6 +73,19 @@ func (f *fakeSource) ClaimRecent(_ context.Context, _ mail.AccountID, _ mail.Mai
 	}
 	f.recent = max(f.recent, last)
 	return r, f.claimErr
+}
+
+// FirstUnseen knows the first two messages only.
+func (f *fakeSource) FirstUnseen(context.Context, mail.AccountID, mail.MailboxID) (uint32, mail.ModSeq, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks++
+	for i := range f.rows[:min(2, len(f.rows))] {
+		if f.rows[i].Flags&mail.FlagSeen == 0 {
+			return uint32(i + 1), f.modseq, nil
+		}
+	}
+	return 0, f.modseq, nil
 }
 
 func (f *fakeSource) deliver(n int) {

@@ -36,6 +36,13 @@ func (v *View) Claim(ctx context.Context) (mail.Recent, error) {
 	return r, nil
 }
 
+// Claimed is the UID up to which messages are known to be \Recent to someone.
+func (v *View) Claimed() mail.UID {
+	v.reg.mu.Lock()
+	defer v.reg.mu.Unlock()
+	return v.sh.claimed
+}
+
 // Count is how many messages of set the client counts. ok is false while
 // nothing is built.
 func (v *View) Count(set mail.UIDSet) (n uint32, ok bool) {
@@ -50,18 +57,4 @@ func (v *View) Count(set mail.UIDSet) (n uint32, ok bool) {
 		n += end - v.shown.search(uint32(r.Lo))
 	}
 	return n, true
-}
-
-// FirstUnseen gives the sequence number of the first message without \Seen, 0
-// when there is none. ok is false while nothing is built.
-func (v *View) FirstUnseen() (seq uint32, ok bool) {
-	if v.shown == nil {
-		return 0, false
-	}
-	for seq, m := range v.All(mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}) {
-		if m.Flags&mail.FlagSeen == 0 {
-			return seq, true
-		}
-	}
-	return 0, true
 }

@@ -49,6 +49,30 @@ func TestClaimOncePerNode(t *testing.T) {
 	}
 }
 
+// The first unseen message is looked for shortly, then in the whole mailbox,
+// and only once while nothing changes.
+func TestFirstUnseen(t *testing.T) {
+	ctx, src := context.Background(), newFake()
+	src.deliver(9)
+	reg := NewRegistry(src)
+	check := func(want uint32, looks, loads int) {
+		t.Helper()
+		v := reg.Open(1, 2, src.state())
+		defer v.Close()
+		seq, err := v.FirstUnseen(ctx)
+		if err != nil || seq != want || src.looks != looks || src.loads != loads {
+			t.Errorf("got %d, want %d, %v; %d looks, %d loads", seq, want, err, src.looks, src.loads)
+		}
+	}
+	check(1, 1, 0)
+	check(1, 1, 0)
+	src.flag(func(i int) bool { return i < 4 }, mail.FlagSeen)
+	check(5, 2, 1)
+	check(5, 2, 1)
+	src.expunge(only(0))
+	check(4, 3, 2)
+}
+
 func TestCount(t *testing.T) {
 	ctx, src := context.Background(), newFake()
 	src.deliver(9)

@@ -12,6 +12,7 @@ import (
 type Source interface {
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
 	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	FirstUnseen(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) (uint32, mail.ModSeq, error)
 	ClaimRecent(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, last mail.UID) (mail.Recent, error)
 }
 
@@ -21,6 +22,8 @@ type Registry struct {
 	src Source
 	mu  sync.Mutex
 	all map[key]*shared
+	// unseen stays when a mailbox is left: the next SELECT asks again.
+	unseen map[key]firstUnseen
 }
 
 type key struct {
@@ -44,7 +47,7 @@ type shared struct {
 
 // NewRegistry gives an empty registry that reads from src.
 func NewRegistry(src Source) *Registry {
-	return &Registry{src: src, all: map[key]*shared{}}
+	return &Registry{src: src, all: map[key]*shared{}, unseen: map[key]firstUnseen{}}
 }
 
 // Open gives the view of a session that just selected the mailbox in this
