@@ -112,14 +112,6 @@ func (b *box) uses(to mail.MailboxID) []use {
 			b.store(mail.StoreArgs{UIDs: spread, Mode: flip(i), Keywords: []string{"k"}})
 			return nil
 		}},
-		{"first unseen, at the end", 100, 250, func(int) error {
-			_, _, err := s.FirstUnseen(t.Context(), b.acct, to)
-			return err
-		}},
-		{"recent of one", 100, 10, func(int) error {
-			_, err := s.UnclaimedRecent(t.Context(), b.acct, b.inbox, n-1, n)
-			return err
-		}},
 		{"changes of one", 100, 10, func(int) error {
 			states, err := s.States(t.Context(), b.acct, []mail.MailboxID{b.inbox})
 			b.changes(states[b.inbox].HighestModSeq - 1)
@@ -142,6 +134,14 @@ func (b *box) uses(to mail.MailboxID) []use {
 		{"STORE of all", 3, 5 * n, func(i int) error {
 			b.store(mail.StoreArgs{UIDs: all, Mode: flip(i), Flags: mail.FlagFlagged})
 			return nil
+		}},
+		{"first unseen", 100, 800, func(int) error {
+			_, _, err := s.FirstUnseen(t.Context(), b.acct, b.inbox)
+			return err
+		}},
+		{"recent of one", 100, 40, func(int) error {
+			_, err := s.UnclaimedRecent(t.Context(), b.acct, b.inbox, n-1, n)
+			return err
 		}},
 	}
 }
