@@ -55,7 +55,7 @@ func (b *backend) account(t testing.TB, address string) mail.AccountID {
 func (b *backend) config() imapd.Config {
 	return imapd.Config{
 		Hostname: "mail.example.test", Store: b.store, Blobs: b.store, Spool: b.spool,
-		Append: b.append, Auth: verifier{b.room, b}, StillValid: b.stillValid,
+		Append: b.append, Replace: b.replace, Auth: verifier{b.room, b}, StillValid: b.stillValid,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch {
 			w := b.store.Watch(a, m)
 			return imapd.Watch{C: w.C, Close: w.Close}
@@ -72,10 +72,19 @@ func (b *backend) config() imapd.Config {
 func (b *backend) append(ctx context.Context, a mail.AccountID, m mail.MailboxID, list []imapd.AppendMessage) (uint32, mail.UIDSet, error) {
 	var in []store.AppendMessage
 	for _, x := range list {
-		in = append(in, store.AppendMessage{Content: x.Message, Summary: x.Message.Summary, Flags: x.Flags, Keywords: x.Keywords, Received: x.Received})
+		in = append(in, toStore(x))
 	}
 	res, err := b.store.Append(ctx, a, m, in)
 	return res.UIDValidity, mail.UIDSetOf(res.UIDs...), err
+}
+
+func (b *backend) replace(ctx context.Context, a mail.AccountID, m mail.MailboxID, x imapd.AppendMessage, old imapd.Replaced) (uint32, mail.UIDSet, error) {
+	res, err := b.store.Replace(ctx, a, m, toStore(x), store.Replaced{Mailbox: old.Mailbox, UID: old.UID})
+	return res.UIDValidity, mail.UIDSetOf(res.UIDs...), err
+}
+
+func toStore(x imapd.AppendMessage) store.AppendMessage {
+	return store.AppendMessage{Content: x.Message, Summary: x.Message.Summary, Flags: x.Flags, Keywords: x.Keywords, Received: x.Received}
 }
 
 // verifier knows the backend's accounts by their password, without hashing,

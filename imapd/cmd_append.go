@@ -29,6 +29,7 @@ const quotaAhead = 64 << 10
 //	append         = "APPEND" SP mailbox 1*append-message     ; RFC 9051 §6.3.12, RFC 3502
 //	append-message = [SP flag-list] [SP date-time] SP append-data
 //	append-data    = literal / literal8 / "UTF8" SP "(" literal8 ")"   ; RFC 3516, RFC 6855 §4
+//	append-data    =/ "CATENATE" …                            ; RFC 4469 §5
 //
 // Octets go into the spool as they come; the mailbox is looked up before the
 // client is asked for them.
@@ -52,7 +53,7 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 		if len(messages) >= maxMultiAppend {
 			return reply{}, no("LIMIT", "too many messages in one APPEND")
 		}
-		m, err := s.appendMessage(ctx, d, p)
+		m, err := s.appendMessage(ctx, d, p, Replaced{})
 		if err != nil {
 			return reply{}, err
 		}
@@ -71,8 +72,9 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 	return reply{code: "APPENDUID " + strconv.FormatUint(uint64(validity), 10) + " " + uids.String()}, nil
 }
 
-// appendMessage parses one message's arguments and receives its octets.
-func (s *session) appendMessage(ctx context.Context, d *wire.Decoder, p place) (m AppendMessage, err error) {
+// appendMessage parses the arguments of one message for p and receives its
+// octets. old will go when it comes.
+func (s *session) appendMessage(ctx context.Context, d *wire.Decoder, p place, old Replaced) (m AppendMessage, err error) {
 	d.SP()
 	if d.Peek() == '(' {
 		fs := parseFlagList(d)
@@ -84,7 +86,31 @@ func (s *session) appendMessage(ctx context.Context, d *wire.Decoder, p place) (
 		m.Received = d.DateTime()
 		d.SP()
 	}
+	if d.TryWord("CATENATE") {
+		m.Message, err = s.catenate(ctx, d, p.box.Account, old)
+		return m, err
+	}
 	utf8 := d.TryWord("UTF8")
+	lit, err := s.dataLiteral(d, utf8)
+	if err != nil {
+		return m, err
+	}
+	if err := s.checkSize(ctx, p.box.Account, lit.Size, old); err != nil {
+		return m, err
+	}
+	if m.Message, err = s.receive(lit); err != nil {
+		return m, err
+	}
+	if err := endLiteral(d, utf8); err != nil {
+		m.Message.Discard()
+		return m, err
+	}
+	return m, nil
+}
+
+// dataLiteral parses the header of a literal with octets of a message, in the
+// parentheses of UTF8 when that word came before.
+func (s *session) dataLiteral(d *wire.Decoder, utf8 bool) (wire.Literal, error) {
 	if utf8 {
 		d.SP()
 		d.Expect('(')
@@ -93,35 +119,30 @@ func (s *session) appendMessage(ctx context.Context, d *wire.Decoder, p place) (
 		}
 	}
 	lit, _ := d.StreamLiteral()
-	if d.Err() != nil {
-		return m, d.Err()
+	if d.Err() == nil && utf8 && !s.has(featureUTF8|featureRev2) {
+		return lit, bad("UTF8 needs ENABLE UTF8=ACCEPT")
 	}
-	if utf8 && !s.has(featureUTF8|featureRev2) {
-		return m, bad("UTF8 needs ENABLE UTF8=ACCEPT")
-	}
-	if err := s.checkSize(ctx, p.box.Account, lit.Size); err != nil {
-		return m, err
-	}
-	if m.Message, err = s.receive(lit); err != nil {
-		return m, err
-	}
+	return lit, d.Err()
+}
+
+// endLiteral goes on behind the octets.
+func endLiteral(d *wire.Decoder, utf8 bool) error {
 	d.ReadMore()
 	if utf8 {
 		d.Expect(')')
 	}
-	if d.Err() != nil {
-		m.Message.Discard()
-	}
-	return m, d.Err()
+	return d.Err()
 }
 
+var errEmptyMessage = no("", "an empty message is no message")
+
 // checkSize refuses what can't be stored before the client is asked for it.
-func (s *session) checkSize(ctx context.Context, account mail.AccountID, size int64) error {
+func (s *session) checkSize(ctx context.Context, account mail.AccountID, size int64, old Replaced) error {
 	if size > s.srv.MaxMessageSize {
 		return no("TOOBIG", "message larger than "+strconv.FormatInt(s.srv.MaxMessageSize, 10)+" octets")
 	}
 	if size == 0 {
-		return no("", "an empty message is no message")
+		return errEmptyMessage
 	}
 	if size < quotaAhead {
 		return nil
@@ -129,6 +150,9 @@ func (s *session) checkSize(ctx context.Context, account mail.AccountID, size in
 	q, err := s.srv.Store.Quota(ctx, account)
 	if err != nil {
 		return err
+	}
+	if old.UID != 0 {
+		q.UsedBytes, q.Messages = q.UsedBytes-old.Size, q.Messages-1
 	}
 	if q.LimitBytes > 0 && q.UsedBytes+size > q.LimitBytes || q.LimitMessages > 0 && q.Messages >= q.LimitMessages {
 		return no("OVERQUOTA", "the account's quota is used up")
@@ -140,13 +164,9 @@ func (s *session) checkSize(ctx context.Context, account mail.AccountID, size in
 // octets the rest is left to Input.Finish.
 func (s *session) receive(lit wire.Literal) (*spool.Message, error) {
 	w := s.srv.Spool.Begin(nil, s.srv.MaxMessageSize)
-	if err := s.in.Open(); err != nil {
+	if err := s.readLiteral(w, lit); err != nil {
 		w.Discard()
-		return nil, errors.Join(errClient, err)
-	}
-	if err := copyLiteral(w, s.in); err != nil {
-		w.Discard()
-		return nil, binaryError(lit, err)
+		return nil, err
 	}
 	m, err := w.Finish()
 	if err != nil {
@@ -154,6 +174,14 @@ func (s *session) receive(lit wire.Literal) (*spool.Message, error) {
 		return nil, binaryError(lit, err)
 	}
 	return m, nil
+}
+
+// readLiteral asks the client for a literal and gives its octets to w.
+func (s *session) readLiteral(w io.Writer, lit wire.Literal) error {
+	if err := s.in.Open(); err != nil {
+		return errors.Join(errClient, err)
+	}
+	return binaryError(lit, copyLiteral(w, s.in))
 }
 
 // copyLiteral tells errors of the client's stream from those of the spool.

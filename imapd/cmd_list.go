@@ -192,12 +192,15 @@ func (s *session) listStates(ctx context.Context, a listArgs, shown []*node) (ma
 			ids[n.box.Account] = append(ids[n.box.Account], n.box.ID)
 		}
 	}
-	if wantsModSeq(a.status) {
+	if wants(a.status, "HIGHESTMODSEQ") {
 		s.enable(featureCondstore)
 	}
 	all := map[mail.MailboxID]mail.MailboxState{}
 	for account, list := range ids {
 		states, err := s.srv.Store.States(ctx, account, list)
+		if err == nil {
+			err = s.countUnclaimed(ctx, account, a.status, states)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -82,7 +82,13 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 	if err != nil {
 		return reply{}, err
 	}
-	s.writeSelected(ch.State)
+	s.findRecent(ctx, 0)
+	unseen, err := s.firstUnseen(ctx, ch.State)
+	if err != nil {
+		s.unselect()
+		return reply{}, err
+	}
+	s.writeSelected(ch.State, unseen)
 	if shown != nil {
 		s.writeList(listArgs{}, shown, a.name.given)
 	}
@@ -101,12 +107,13 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 	return reply{code: "READ-WRITE", text: "SELECT completed"}, nil
 }
 
-func (s *session) writeSelected(state mail.MailboxState) {
+func (s *session) writeSelected(state mail.MailboxState, unseen uint32) {
 	s.enc.Raw("* ").Number(uint64(state.Messages)).Raw(" EXISTS\r\n")
-	if !s.has(featureRev2) {
-		s.enc.Raw("* 0 RECENT\r\n")
-	}
+	s.writeRecent()
 	s.writeFlagsResponse()
+	if unseen > 0 {
+		s.enc.Raw("* OK [UNSEEN ").Number(uint64(unseen)).Raw("] first unseen\r\n")
+	}
 	s.enc.Raw("* OK [UIDVALIDITY ").Number(uint64(s.sel.mailbox.UIDValidity)).Raw("] UIDs valid\r\n")
 	s.enc.Raw("* OK [UIDNEXT ").Number(uint64(state.UIDNext)).Raw("] next UID\r\n")
 	s.writeHighest(state.HighestModSeq)

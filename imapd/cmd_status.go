@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"slices"
 
 	"postroom/imapd/wire"
 	"postroom/internal/mail"
@@ -18,7 +19,7 @@ type statusItem struct {
 // CONDSTORE (7162 §3.1.7), APPENDLIMIT (7889 §3.1) and QUOTA (9208 §4.1.4).
 var statusItems = map[string]func(*session, mail.Mailbox, mail.MailboxState) uint64{
 	"MESSAGES":      func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.Messages) },
-	"RECENT":        func(*session, mail.Mailbox, mail.MailboxState) uint64 { return 0 },
+	"RECENT":        func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.Recent) },
 	"UIDNEXT":       func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.UIDNext) },
 	"UIDVALIDITY":   func(_ *session, b mail.Mailbox, _ mail.MailboxState) uint64 { return uint64(b.UIDValidity) },
 	"UNSEEN":        func(_ *session, _ mail.Mailbox, st mail.MailboxState) uint64 { return uint64(st.Unseen) },
@@ -60,24 +61,23 @@ func parseStatusItems(d *wire.Decoder) (items []statusItem) {
 	return items
 }
 
-func wantsModSeq(items []statusItem) bool {
-	for _, it := range items {
-		if it.name == "HIGHESTMODSEQ" {
-			return true
-		}
-	}
-	return false
+func wants(items []statusItem, name string) bool {
+	return slices.ContainsFunc(items, func(it statusItem) bool { return it.name == name })
 }
 
 func runStatus(ctx context.Context, s *session, a statusArgs) (reply, error) {
-	if wantsModSeq(a.items) {
+	if wants(a.items, "HIGHESTMODSEQ") {
 		s.enable(featureCondstore)
 	}
 	p, err := s.placeWith(ctx, a.name, mail.RightRead)
 	if err != nil {
 		return reply{}, err
 	}
-	s.writeStatus(p.box, p.state, a.items)
+	states := map[mail.MailboxID]mail.MailboxState{p.box.ID: p.state}
+	if err := s.countUnclaimed(ctx, p.box.Account, a.items, states); err != nil {
+		return reply{}, err
+	}
+	s.writeStatus(p.box, states[p.box.ID], a.items)
 	return reply{}, nil
 }
 

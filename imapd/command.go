@@ -80,6 +80,8 @@ func init() {
 		{name: "COPY", states: selected, run: row(parseCopy, runCopy)},
 		{name: "UID COPY", states: selected, run: row(parseCopy, runUIDCopy)},
 		{name: "MOVE", states: selected, run: row(parseCopy, runMove)},
+		{name: "REPLACE", states: selected, streams: true, run: runReplace},
+		{name: "UID REPLACE", states: selected, streams: true, run: runUIDReplace},
 		{name: "UID MOVE", states: selected, run: row(parseCopy, runUIDMove)},
 	} {
 		commands[c.name] = &c

@@ -110,7 +110,7 @@ func (s *session) copyArgs(uids mail.UIDSet, dst place) mail.CopyArgs {
 		Flags: dst.rights.Flags(), NoKeywords: !dst.rights.Has(mail.RightWrite)}
 }
 
-// guardCopy guards both sides of COPY or MOVE.
+// guardCopy guards both sides of COPY, MOVE or REPLACE.
 func (s *session) guardCopy(ctx context.Context, dst place, source mail.Rights) context.Context {
 	return s.guard(s.sel.guard(ctx, s, source), dst, mail.RightInsert|dst.rights&flagRights)
 }

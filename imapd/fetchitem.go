@@ -48,6 +48,7 @@ func init() {
 		"SAVEDATE":      plainItem(itemSaveDate),
 		"EMAILID":       plainItem(itemEmailID),
 		"THREADID":      plainItem(itemThreadID),
+		"PREVIEW":       parsePreview,
 		"BODY": func(d *wire.Decoder) fetchItem {
 			if d.Peek() != '[' {
 				return itemBody

@@ -2,6 +2,7 @@ package imapd_test
 
 import (
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,7 +72,8 @@ func TestIMAPClient(t *testing.T) {
 		t.Fatalf("%d messages", len(msgs))
 	}
 	m := msgs[0]
-	if m.Envelope.Subject != "Grüße" || m.RFC822Size != int64(len(text)) || m.InternalDate.Unix() != 1700000000 || m.ModSeq == 0 || len(m.Flags) != 2 {
+	if m.Envelope.Subject != "Grüße" || m.RFC822Size != int64(len(text)) || m.InternalDate.Unix() != 1700000000 || m.ModSeq == 0 ||
+		!slices.Contains(m.Flags, imap.FlagSeen) || !slices.Contains(m.Flags, imap.FlagForwarded) {
 		t.Errorf("got %+v", m)
 	}
 	if got := m.FindBodySection(&imap.FetchItemBodySection{Peek: true}); string(got) != text {

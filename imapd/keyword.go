@@ -50,6 +50,10 @@ func (s *session) keywordName(id int16) string {
 // writeFlags writes a flag list.
 func (s *session) writeFlags(m mail.MessageFlags) {
 	sep := "("
+	if s.isRecent(m.UID) {
+		s.enc.Raw(`(\Recent`)
+		sep = " "
+	}
 	for _, f := range mail.FlagNames {
 		if m.Flags&f.Flag != 0 {
 			s.enc.Raw(sep, f.Name)

@@ -44,10 +44,9 @@ func init() {
 		"UNSEEN":     lacksFlag(mail.FlagSeen),
 		"KEYWORD":    func(p *searchParser) criterion { return p.keyword() },
 		"UNKEYWORD":  func(p *searchParser) criterion { return not(p.keyword()) },
-		// No session claims \Recent here, so nothing is recent.
-		"RECENT": func(*searchParser) criterion { return onSnapshot(func(*candidate) bool { return false }) },
-		"NEW":    func(*searchParser) criterion { return onSnapshot(func(*candidate) bool { return false }) },
-		"OLD":    func(*searchParser) criterion { return onSnapshot(func(*candidate) bool { return true }) },
+		"RECENT":     recent,
+		"OLD":        func(p *searchParser) criterion { return not(recent(p)) },
+		"NEW":        func(p *searchParser) criterion { return allOf([]criterion{recent(p), lacksFlag(mail.FlagSeen)(p)}) },
 
 		"NOT": func(p *searchParser) criterion { p.d.SP(); return not(p.key()) },
 		"OR": func(p *searchParser) criterion {
@@ -129,6 +128,12 @@ func (p *searchParser) list() criterion {
 		keys = append(keys, p.key())
 	}
 	return allOf(keys)
+}
+
+// recent is RECENT of RFC 3501 §6.4.4; in IMAP4rev2 nothing is.
+func recent(p *searchParser) criterion {
+	s := p.s
+	return onSnapshot(func(c *candidate) bool { return s.isRecent(c.flags.UID) })
 }
 
 func hasFlag(f mail.Flags) func(*searchParser) criterion {

@@ -19,6 +19,8 @@ type selection struct {
 	stale    bool          // something changed that the view has not read
 	saved    mail.UIDSet   // "$", the saved search result (RFC 5182)
 	live     []*liveSearch // searches kept up to date (RFC 5267)
+	recent   mail.UIDSet   // \Recent to this session
+	recents  uint32        // how many of them the client counts
 }
 
 // selectMailbox opens a mailbox; the one before is left. It gives the state as
@@ -140,32 +142,36 @@ func (s *session) update(ctx context.Context, mayExpunge bool) error {
 	if err := s.sync(ctx); err != nil {
 		return err
 	}
+	known := s.sel.view.UIDNext() - 1
 	updates := s.sel.view.Flush(mayExpunge)
 	s.liveExpunged(updates)
-	if err := s.tell(ctx, updates); err != nil {
+	if err := s.tell(ctx, updates, known); err != nil {
 		return err
 	}
 	return s.liveChanged(ctx)
 }
 
-// tell writes untagged responses for the view's updates.
-func (s *session) tell(ctx context.Context, updates []view.Update) error {
-	if s.has(featureQresync | featureUIDOnly) {
-		updates = s.tellVanished(updates)
+// tell writes untagged responses for the view's updates; known is the UID up to
+// which the client knew before.
+func (s *session) tell(ctx context.Context, updates []view.Update, known mail.UID) error {
+	if n := len(updates); s.has(featureQresync | featureUIDOnly) {
+		if updates = s.tellVanished(updates); len(updates) < n {
+			s.tellRecent(ctx, view.Expunged, known)
+		}
 	}
-	for _, u := range updates {
+	for i, u := range updates {
 		switch u.Kind {
 		case view.Expunged:
 			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXPUNGE\r\n")
 		case view.Exists:
 			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXISTS\r\n")
-			if !s.has(featureRev2) {
-				s.enc.Raw("* 0 RECENT\r\n")
-			}
 		case view.Flags:
 			if err := s.tellFlags(ctx, u.Seq, u.Row); err != nil {
 				return err
 			}
+		}
+		if last := i+1 == len(updates) || updates[i+1].Kind > u.Kind; last && u.Kind != view.Flags {
+			s.tellRecent(ctx, u.Kind, known)
 		}
 	}
 	return nil

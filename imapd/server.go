@@ -17,8 +17,8 @@ import (
 	"postroom/internal/spool"
 )
 
-// Config is what a Server works on. Store, Blobs, Spool, Append, Auth and
-// Log must be set.
+// Config is what a Server works on. Store, Blobs, Spool, Append, Replace,
+// Auth and Log must be set.
 type Config struct {
 	Hostname string
 	Store    Store
@@ -28,6 +28,9 @@ type Config struct {
 	// Append stores the messages in one transaction (RFC 3502) and gives
 	// their UIDs in order.
 	Append func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []AppendMessage) (uidvalidity uint32, uids mail.UIDSet, err error)
+	// Replace stores a message and expunges another in one transaction (RFC
+	// 8508); mail.CodeConflict when the latter is gone.
+	Replace func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, message AppendMessage, old Replaced) (uidvalidity uint32, uid mail.UIDSet, err error)
 	// Auth checks log-ins; it throttles and takes its time.
 	Auth sasl.Authenticator
 	// StillValid tells whether a live session may go on; nil: always.

@@ -36,6 +36,10 @@ type Store interface {
 
 	Keywords(ctx context.Context, account mail.AccountID) ([]string, error)
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
+	FirstUnseen(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) (uint32, mail.ModSeq, error)
+	ClaimRecent(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, last mail.UID) (mail.Recent, error)
+	UnclaimedRecent(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, after, last mail.UID) (mail.Recent, error)
+	RecentCounts(ctx context.Context, account mail.AccountID, ids []mail.MailboxID) (map[mail.MailboxID]int64, error)
 	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
 	VanishedSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (uids mail.UIDSet, complete bool, err error)
 	FetchMessages(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error

@@ -25,7 +25,9 @@ import (
 // A transcript is a conversation of several connections with one account:
 //
 //	# comment
-//	! 3 messages          the INBOX holds three small messages
+//	! 3 messages          the INBOX gets three small messages; those that are
+//	                      there before the first connection are not \Recent
+//	! 3 new messages      \Recent in any case
 //	! account ann         another account, whose address is {{$ann}}
 //	! now 2026-02-04T12:00:00Z   what the server's clock says
 //	! no login            connections are not logged in by themselves
@@ -161,9 +163,13 @@ func (tr *transcript) directive(text string) {
 			tr.t.Fatal(err)
 		}
 	case strings.HasSuffix(text, " messages"):
-		n, _ := strconv.Atoi(strings.TrimSuffix(text, " messages"))
+		count, fresh := strings.CutSuffix(strings.TrimSuffix(text, " messages"), " new")
+		n, _ := strconv.Atoi(count)
 		for i := range n {
 			tr.deliver(i + 1)
+		}
+		if !fresh && len(tr.conns) == 0 {
+			tr.claim(n)
 		}
 	default:
 		tr.t.Fatalf("%s: unknown directive", tr.where)
@@ -188,6 +194,15 @@ func (tr *transcript) deliver(n int) {
 	_, _, err = tr.b.append(context.Background(), tr.account, storetest.Inbox(tr.t, tr.b.store, tr.account),
 		[]imapd.AppendMessage{{Received: at, Message: m}})
 	if err != nil {
+		tr.t.Fatal(err)
+	}
+}
+
+// claim makes the INBOX's first messages \Recent to nobody here.
+func (tr *transcript) claim(last int) {
+	tr.t.Helper()
+	inbox := storetest.Inbox(tr.t, tr.b.store, tr.account)
+	if _, err := tr.b.store.ClaimRecent(context.Background(), tr.account, inbox, mail.UID(last)); err != nil {
 		tr.t.Fatal(err)
 	}
 }

@@ -35,14 +35,11 @@ func (s *Store) Append(ctx context.Context, account mail.AccountID, mailbox mail
 	if len(messages) == 0 {
 		return res, mail.Errorf(mail.CodeInvalid, "nothing to append")
 	}
-	err := s.pool.QueryRow(ctx, `SELECT uidvalidity FROM mailboxes WHERE account_id = $1 AND id = $2`,
-		int64(account), int64(mailbox)).Scan(&res.UIDValidity)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return res, mail.Errorf(mail.CodeNotFound, "no such mailbox")
-	}
+	validity, err := s.uidValidity(ctx, account, mailbox)
 	if err != nil {
-		return res, dbError(err)
+		return res, err
 	}
+	res.UIDValidity = validity
 	u, err := s.appendUnit(ctx, mailboxKey{account, mailbox}, messages)
 	if err != nil {
 		return res, err
@@ -54,6 +51,16 @@ func (s *Store) Append(ctx context.Context, account mail.AccountID, mailbox mail
 		res.UIDs, res.ModSeq = append(res.UIDs, f.uid), f.modseq
 	}
 	return res, nil
+}
+
+func (s *Store) uidValidity(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) (uint32, error) {
+	var validity uint32
+	err := s.pool.QueryRow(ctx, `SELECT uidvalidity FROM mailboxes WHERE account_id = $1 AND id = $2`,
+		int64(account), int64(mailbox)).Scan(&validity)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, noMailbox()
+	}
+	return validity, dbError(err)
 }
 
 func (s *Store) appendUnit(ctx context.Context, k mailboxKey, messages []AppendMessage) (*unit, error) {

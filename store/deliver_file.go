@@ -36,6 +36,7 @@ func (g *group) count(m *messageWrite) int64 {
 // queueFile puts the last statements into the batch: the one that locks, and
 // the one that files.
 func (g *group) queueFile() {
+	g.queueReplaced()
 	lock, file := sqlLockSkip, sqlFileSkip
 	if g.wait {
 		lock, file = sqlLockWait, sqlFileWait
@@ -98,6 +99,10 @@ func (g *group) read(res pgx.BatchResults) error {
 			}
 		case sqlFileSkip, sqlFileWait:
 			if err := g.readFiled(res); err != nil {
+				return err
+			}
+		case sqlExpunge:
+			if err := g.readReplaced(res); err != nil {
 				return err
 			}
 		default:

@@ -109,6 +109,7 @@ func (g *group) judge() error {
 			}
 		}
 	}
+	g.judgeReplaced(p)
 	if len(p.held) == 0 && len(p.refused) == 0 {
 		g.judgeAccounts(p)
 	}

@@ -141,5 +141,13 @@ func (b *box) uses(to mail.MailboxID) []use {
 			b.store(mail.StoreArgs{UIDs: all, Mode: flip(i), Flags: mail.FlagFlagged})
 			return nil
 		}},
+		{"first unseen", 100, 800, func(int) error {
+			_, _, err := s.FirstUnseen(t.Context(), b.acct, b.inbox)
+			return err
+		}},
+		{"recent of one", 100, 40, func(int) error {
+			_, err := s.UnclaimedRecent(t.Context(), b.acct, b.inbox, n-1, n)
+			return err
+		}},
 	}
 }

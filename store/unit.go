@@ -20,6 +20,7 @@ type unit struct {
 	sending  *mail.Sending // nil: no submission
 	ignore   bool          // the quota: a DSN must land
 	needs    []mail.Need   // rights to look at under the locks
+	replaces *replaceWrite // nil: nothing
 
 	bytes int64 // of its chunks, for the size of a group
 

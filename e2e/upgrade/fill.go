@@ -142,7 +142,7 @@ func readMailbox(c *client.IMAP, name string) ([]string, error) {
 			continue
 		}
 		h := sha256.Sum256(l.Literals[0])
-		text := strings.Replace(l.Text, `\Recent`, "", 1)
+		text := strings.NewReplacer(`\Recent `, "", `\Recent`, "").Replace(l.Text)
 		out = append(out, strings.Join(strings.Fields(text), " ")+" "+hex.EncodeToString(h[:8]))
 	}
 	sort.Strings(out)

@@ -18,6 +18,11 @@ type fakeSource struct {
 	floor   mail.ModSeq
 	loads   int
 	reads   int
+
+	recent   mail.UID
+	claims   int
+	looks    int
+	claimErr error
 }
 
 type goneRow struct {
@@ -54,6 +59,33 @@ func (f *fakeSource) ChangesSince(_ context.Context, _ mail.AccountID, _ mail.Ma
 		}
 	}
 	return ch, nil
+}
+
+func (f *fakeSource) ClaimRecent(_ context.Context, _ mail.AccountID, _ mail.MailboxID, last mail.UID) (mail.Recent, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.claims++
+	r := mail.Recent{UIDs: mail.UIDRange{Lo: f.recent + 1, Hi: last}}
+	for _, row := range f.rows {
+		if row.UID > f.recent && row.UID <= last {
+			r.Messages++
+		}
+	}
+	f.recent = max(f.recent, last)
+	return r, f.claimErr
+}
+
+// FirstUnseen knows the first two messages only.
+func (f *fakeSource) FirstUnseen(context.Context, mail.AccountID, mail.MailboxID) (uint32, mail.ModSeq, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks++
+	for i := range f.rows[:min(2, len(f.rows))] {
+		if f.rows[i].Flags&mail.FlagSeen == 0 {
+			return uint32(i + 1), f.modseq, nil
+		}
+	}
+	return 0, f.modseq, nil
 }
 
 func (f *fakeSource) deliver(n int) {

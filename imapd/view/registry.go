@@ -7,11 +7,13 @@ import (
 	"postroom/internal/mail"
 )
 
-// Source reads a mailbox; the store is one. Both answer with one consistent
+// Source reads a mailbox; the store is one. Each answers with one consistent
 // moment.
 type Source interface {
 	LoadMailbox(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) ([]mail.MessageFlags, mail.MailboxState, error)
 	ChangesSince(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	FirstUnseen(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) (uint32, mail.ModSeq, error)
+	ClaimRecent(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, last mail.UID) (mail.Recent, error)
 }
 
 // Registry holds the snapshots of all mailboxes selected on this node. Safe
@@ -20,6 +22,8 @@ type Registry struct {
 	src Source
 	mu  sync.Mutex
 	all map[key]*shared
+	// unseen stays when a mailbox is left: the next SELECT asks again.
+	unseen map[key]firstUnseen
 }
 
 type key struct {
@@ -36,11 +40,14 @@ type shared struct {
 	refresh flights   // of snap
 	// lazy are the readings of changes for views without a snapshot, by modseq.
 	lazy map[mail.ModSeq]*flights
+	// claimed is the UID up to which messages are known to be \Recent to
+	// someone, or about to be.
+	claimed mail.UID
 }
 
 // NewRegistry gives an empty registry that reads from src.
 func NewRegistry(src Source) *Registry {
-	return &Registry{src: src, all: map[key]*shared{}}
+	return &Registry{src: src, all: map[key]*shared{}, unseen: map[key]firstUnseen{}}
 }
 
 // Open gives the view of a session that just selected the mailbox in this
@@ -55,6 +62,7 @@ func (r *Registry) Open(account mail.AccountID, mailbox mail.MailboxID, state ma
 		r.all[k] = sh
 	}
 	sh.views++
+	sh.claimed = max(sh.claimed, state.RecentUID)
 	v := &View{reg: r, key: k, sh: sh,
 		n: uint32(state.Messages), modseq: state.HighestModSeq, uidnext: state.UIDNext}
 	if s := sh.snap; s != nil && s.modseq == v.modseq && s.n == v.n {

@@ -30,12 +30,19 @@ type MailboxState struct {
 	VanishedFloor ModSeq
 	// ChangesFloor is the modseq at or below which mailbox_changes is gone.
 	ChangesFloor ModSeq
-	RecentUID    UID // UIDs up to here were \Recent to someone
+	RecentUID    UID   // UIDs up to here were \Recent to someone
+	Recent       int64 // messages above RecentUID, where they were counted
 	Messages     int64
 	Unseen       int64
 	Deleted      int64 // messages with \Deleted
 	Bytes        int64
 	DeletedBytes int64 // of messages with \Deleted
+}
+
+// Recent are messages that are \Recent to one session (RFC 3501 §2.3.2).
+type Recent struct {
+	UIDs     UIDRange // Lo > Hi when there are none
+	Messages int64    // in UIDs
 }
 
 // MessageFlags is what can change about a message. Keywords are numbers of the

@@ -17,7 +17,7 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		return nil
 	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
-		Append: s.append, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
+		Append: s.append, Replace: s.replace, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
 		WatchAccount: func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
 		TLS:          s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
@@ -56,11 +56,21 @@ func (s *Server) stillValid(ctx context.Context, id auth.Identity) error {
 	return nil
 }
 
+// replace stores what a client uploads in the place of another message.
+func (s *Server) replace(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, m imapd.AppendMessage, old imapd.Replaced) (uint32, mail.UIDSet, error) {
+	r, err := s.store.Replace(ctx, account, mailbox, toStore(m), store.Replaced{Mailbox: old.Mailbox, UID: old.UID})
+	return r.UIDValidity, mail.UIDSetOf(r.UIDs...), err
+}
+
+func toStore(m imapd.AppendMessage) store.AppendMessage {
+	return store.AppendMessage{Flags: m.Flags, Keywords: m.Keywords, Received: m.Received, Content: m.Message, Summary: m.Message.Summary}
+}
+
 // append stores what a client uploads.
 func (s *Server) append(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []imapd.AppendMessage) (uint32, mail.UIDSet, error) {
 	var all []store.AppendMessage
 	for _, m := range messages {
-		all = append(all, store.AppendMessage{Flags: m.Flags, Keywords: m.Keywords, Received: m.Received, Content: m.Message, Summary: m.Message.Summary})
+		all = append(all, toStore(m))
 	}
 	r, err := s.store.Append(ctx, account, mailbox, all)
 	var uids mail.UIDSet
