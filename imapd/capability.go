@@ -41,6 +41,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "ID", rfc: "2971", states: anyState, transcripts: "id"},
 	{name: "STARTTLS", rfc: "9051", states: beforeLog, when: (*session).canStartTLS, transcripts: "tls"},
 	{name: "LOGINDISABLED", rfc: "9051", states: beforeLog, when: func(s *session) bool { return !s.mayLogin() }, transcripts: "tls"},
+	{name: "COMPRESS=DEFLATE", rfc: "4978", states: loggedIn, when: func(s *session) bool { return s.deflate == nil }, transcripts: "compress"},
 	{name: "NAMESPACE", rfc: "2342", states: loggedIn, transcripts: "namespace"},
 	{name: "IDLE", rfc: "2177", states: loggedIn, transcripts: "idle"},
 	{name: "UIDPLUS", rfc: "4315", states: loggedIn, transcripts: "uidplus"},

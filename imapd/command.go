@@ -37,6 +37,7 @@ func init() {
 		{name: "LOGIN", states: beforeLog, run: row(parseLogin, runLogin)},
 		{name: "AUTHENTICATE", states: beforeLog, run: row(parseAuthenticate, runAuthenticate)},
 		{name: "ENABLE", states: loggedIn, run: row(parseEnable, runEnable)},
+		{name: "COMPRESS", states: loggedIn, run: row(parseCompress, runCompress)},
 		{name: "NAMESPACE", states: loggedIn, run: row(noArguments, runNamespace)},
 		{name: "SELECT", states: loggedIn, run: row(parseSelect, runSelect)},
 		{name: "EXAMINE", states: loggedIn, run: row(parseSelect, runExamine)},

@@ -47,11 +47,12 @@ const (
 // session is one connection. Only its goroutine touches it, but for conn.wake
 // and the atomic marks.
 type session struct {
-	srv  *Server
-	conn *conn
-	in   *wire.Input
-	enc  *wire.Encoder
-	tls  bool
+	srv     *Server
+	conn    *conn
+	in      *wire.Input
+	enc     *wire.Encoder
+	tls     bool
+	deflate *deflate // after COMPRESS
 
 	state    state
 	tag      string // of the running command
@@ -134,6 +135,9 @@ func (s *session) end() {
 	s.note()
 	s.unselect()
 	s.unwatch()
+	if s.deflate != nil {
+		s.deflate.close()
+	}
 	if t, ok := s.conn.stream.(*tls.Conn); ok {
 		_ = s.conn.raw.SetWriteDeadline(time.Now().Add(time.Second))
 		_ = t.Close()

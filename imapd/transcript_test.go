@@ -3,6 +3,7 @@ package imapd_test
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 //
 //	# comment
 //	! 3 messages          the INBOX holds three small messages
+//	! C1 deflates         after COMPRESS; "deflates no more" undoes it
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -74,6 +76,28 @@ type transcript struct {
 type client struct {
 	net.Conn
 	r *bufio.Reader
+	z *flate.Writer // after COMPRESS
+}
+
+// Write sends, and compresses when COMPRESS was agreed on.
+func (c *client) Write(p []byte) (int, error) {
+	if c.z == nil {
+		return c.Conn.Write(p)
+	}
+	if _, err := c.z.Write(p); err != nil {
+		return 0, err
+	}
+	return len(p), c.z.Flush()
+}
+
+// deflates makes the client compress, or no longer.
+func (c *client) deflates(on bool) {
+	if !on {
+		c.r, c.z = bufio.NewReader(c.Conn), nil
+		return
+	}
+	c.r = bufio.NewReader(flate.NewReader(c.r))
+	c.z, _ = flate.NewWriter(c.Conn, flate.BestSpeed)
 }
 
 func runTranscript(t *testing.T, b *backend, file, user string) {
@@ -134,6 +158,9 @@ func (tr *transcript) directive(text string) {
 		if err := tr.b.store.Subscribe(context.Background(), tr.account, "Projects"); err != nil {
 			tr.t.Fatal(err)
 		}
+	case strings.HasSuffix(text, " deflates"), strings.HasSuffix(text, " deflates no more"):
+		who, _, _ := strings.Cut(text, " ")
+		tr.conn(who[1:]).deflates(strings.HasSuffix(text, "deflates"))
 	case strings.HasSuffix(text, " messages"):
 		n, _ := strconv.Atoi(strings.TrimSuffix(text, " messages"))
 		for i := range n {
@@ -180,7 +207,7 @@ func (tr *transcript) conn(who string) *client {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(func() { _ = nc.Close() })
-	c := &client{nc, bufio.NewReader(nc)}
+	c := &client{Conn: nc, r: bufio.NewReader(nc)}
 	tr.conns[who] = c
 	if tr.login {
 		tr.line(who)
