@@ -44,6 +44,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "COMPRESS=DEFLATE", rfc: "4978", states: loggedIn, when: func(s *session) bool { return s.deflate == nil }, transcripts: "compress"},
 	{name: "NAMESPACE", rfc: "2342", states: loggedIn, transcripts: "namespace"},
 	{name: "IDLE", rfc: "2177", states: loggedIn, transcripts: "idle"},
+	{name: "UNAUTHENTICATE", rfc: "8437", states: loggedIn, transcripts: "unauthenticate"},
 	{name: "UIDPLUS", rfc: "4315", states: loggedIn, transcripts: "uidplus"},
 	{name: "MOVE", rfc: "6851", states: loggedIn, transcripts: "move"},
 	{name: "UNSELECT", rfc: "3691", states: loggedIn, transcripts: "unselect"},
@@ -79,7 +80,7 @@ func withMechanisms(rows []capability) []capability {
 func (s *session) capabilities() string {
 	var names []string
 	for _, c := range capabilities {
-		if c.states&s.state == 0 || c.when != nil && !c.when(s) {
+		if c.states&s.state == 0 || c.when != nil && !c.when(s) || s.without(c.name) {
 			continue
 		}
 		name := c.name
@@ -89,6 +90,21 @@ func (s *session) capabilities() string {
 		names = append(names, name)
 	}
 	return strings.Join(names, " ")
+}
+
+// without tells whether the administrator switched a capability off for this
+// session: it is then neither advertised nor enabled, and its commands are
+// unknown.
+func (s *session) without(name string) bool {
+	return name != "" && slices.ContainsFunc(s.srv.Without, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// CanBeWithout tells whether name is a capability that can be switched off. The
+// protocol itself, and what its log-in depends on, cannot.
+func CanBeWithout(name string) bool {
+	return slices.ContainsFunc(capabilities, func(c capability) bool {
+		return strings.EqualFold(c.name, name) && c.states&loggedIn != 0 && !strings.HasPrefix(c.name, "IMAP4")
+	})
 }
 
 func (s *session) canStartTLS() bool { return s.srv.TLS != nil && !s.tls }

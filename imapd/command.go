@@ -16,7 +16,9 @@ type command struct {
 	noExpunge bool
 	// streams: its literals are read as they come, not collected.
 	streams bool
-	run     func(context.Context, *session, *wire.Decoder) (reply, error)
+	// capability is what the command belongs to, where it can be off; "": always there.
+	capability string
+	run        func(context.Context, *session, *wire.Decoder) (reply, error)
 }
 
 // reply completes the tagged OK; the zero reply says "<NAME> completed".
@@ -36,8 +38,9 @@ func init() {
 		{name: "STARTTLS", states: beforeLog, run: row(noArguments, runStartTLS)},
 		{name: "LOGIN", states: beforeLog, run: row(parseLogin, runLogin)},
 		{name: "AUTHENTICATE", states: beforeLog, run: row(parseAuthenticate, runAuthenticate)},
+		{name: "UNAUTHENTICATE", states: loggedIn, capability: "UNAUTHENTICATE", run: row(noArguments, runUnauthenticate)},
 		{name: "ENABLE", states: loggedIn, run: row(parseEnable, runEnable)},
-		{name: "COMPRESS", states: loggedIn, run: row(parseCompress, runCompress)},
+		{name: "COMPRESS", states: loggedIn, capability: "COMPRESS=DEFLATE", run: row(parseCompress, runCompress)},
 		{name: "NAMESPACE", states: loggedIn, run: row(noArguments, runNamespace)},
 		{name: "SELECT", states: loggedIn, run: row(parseSelect, runSelect)},
 		{name: "EXAMINE", states: loggedIn, run: row(parseSelect, runExamine)},
@@ -151,7 +154,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		return reply{}, bad("a command follows its tag")
 	}
 	c := commands[name]
-	if c == nil {
+	if c == nil || s.without(c.capability) {
 		return reply{}, bad("unknown command")
 	}
 	if c.states&s.state == 0 {

@@ -79,3 +79,37 @@ func (z *deflate) Write(p []byte) (int, error) {
 }
 
 func (z *deflate) close() { z.inf.close() }
+
+// endOctets is the most that may come of a DEFLATE stream behind its last
+// block with content.
+const endOctets = 16
+
+// afterDeflate reads on when a client has ended its compression (RFC 8437
+// §4.1). How it ends is open there: what remains of the stream, or its empty
+// last block, cannot begin a tag and is passed over.
+type afterDeflate struct {
+	conn *conn
+	in   []byte // arrived already
+	skip int
+}
+
+func (r *afterDeflate) Read(p []byte) (int, error) {
+	for {
+		n := copy(p, r.in)
+		r.in = r.in[n:]
+		if n == 0 {
+			var err error
+			if n, err = r.conn.Read(p); err != nil {
+				return n, err
+			}
+		}
+		from := 0
+		for ; from < n && r.skip > 0 && (p[from] <= ' ' || p[from] >= 0x7f); from++ {
+			r.skip--
+		}
+		if n = copy(p, p[from:n]); n > 0 {
+			r.skip = 0
+			return n, nil
+		}
+	}
+}

@@ -43,7 +43,9 @@ type Config struct {
 	AuthWithoutTLS bool
 	// LiftLimits exempts loopback peers from MaxPerAddress.
 	LiftLimits bool
-	Log        *slog.Logger
+	// Without names capabilities that no session gets (CanBeWithout).
+	Without []string
+	Log     *slog.Logger
 
 	MaxMessageSize int64         // octets of one APPEND; default 50 MiB
 	MaxConnections int           // in all; default 10,000

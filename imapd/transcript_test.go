@@ -27,7 +27,8 @@ import (
 //
 //	# comment
 //	! 3 messages          the INBOX holds three small messages
-//	! C1 deflates         after COMPRESS; "deflates no more" undoes it
+//	! C1 deflates         after COMPRESS; "sends plainly", "reads plainly" undo it
+//	! without X           the capability X is off
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -75,8 +76,9 @@ type transcript struct {
 // client is one connection.
 type client struct {
 	net.Conn
-	r *bufio.Reader
-	z *flate.Writer // after COMPRESS
+	r     *bufio.Reader
+	z     *flate.Writer // after COMPRESS
+	plain *bufio.Reader // below r
 }
 
 // Write sends, and compresses when COMPRESS was agreed on.
@@ -90,13 +92,10 @@ func (c *client) Write(p []byte) (int, error) {
 	return len(p), c.z.Flush()
 }
 
-// deflates makes the client compress, or no longer.
-func (c *client) deflates(on bool) {
-	if !on {
-		c.r, c.z = bufio.NewReader(c.Conn), nil
-		return
-	}
-	c.r = bufio.NewReader(flate.NewReader(c.r))
+// deflates makes the client compress what it sends, and inflate what it reads.
+func (c *client) deflates() {
+	c.plain = c.r
+	c.r = bufio.NewReaderSize(flate.NewReader(c.plain), 16)
 	c.z, _ = flate.NewWriter(c.Conn, flate.BestSpeed)
 }
 
@@ -144,6 +143,8 @@ func (tr *transcript) directive(text string) {
 		tr.login = false
 	case text == "no plain text":
 		tr.config.AuthWithoutTLS = false
+	case strings.HasPrefix(text, "without "):
+		tr.config.Without = strings.Fields(text)[1:]
 	case text == "tls":
 		tr.config.TLS = serverTLS(tr.t)
 	case text == "quota":
@@ -158,9 +159,13 @@ func (tr *transcript) directive(text string) {
 		if err := tr.b.store.Subscribe(context.Background(), tr.account, "Projects"); err != nil {
 			tr.t.Fatal(err)
 		}
-	case strings.HasSuffix(text, " deflates"), strings.HasSuffix(text, " deflates no more"):
-		who, _, _ := strings.Cut(text, " ")
-		tr.conn(who[1:]).deflates(strings.HasSuffix(text, "deflates"))
+	case strings.HasSuffix(text, " deflates"):
+		tr.conn(text[1:strings.Index(text, " ")]).deflates()
+	case strings.HasSuffix(text, " sends plainly"):
+		tr.conn(text[1:strings.Index(text, " ")]).z = nil
+	case strings.HasSuffix(text, " reads plainly"):
+		c := tr.conn(text[1:strings.Index(text, " ")])
+		c.z, c.r = nil, c.plain
 	case strings.HasSuffix(text, " messages"):
 		n, _ := strconv.Atoi(strings.TrimSuffix(text, " messages"))
 		for i := range n {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"postroom/imapd"
 	"postroom/internal/auth"
@@ -16,11 +17,17 @@ func (s *Server) openIMAP(context.Context, Options) error {
 	if !s.cfg.HasRole("imap") {
 		return nil
 	}
+	for _, name := range s.cfg.IMAPWithout {
+		if !imapd.CanBeWithout(name) {
+			return fmt.Errorf("imap_without: no capability of that name can be switched off: %s", name)
+		}
+	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
 		Append: s.append, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
 		WatchAccount: func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
 		TLS:          s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
+		Without:        s.cfg.IMAPWithout,
 		MaxMessageSize: s.cfg.MaxMessageSize, MaxConnections: s.cfg.Limits.Connections,
 		MaxPerAddress: s.cfg.Limits.Connections, // the gate counts them, behind a proxy too
 	})
