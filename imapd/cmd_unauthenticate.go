@@ -13,6 +13,7 @@ import (
 // log-in already (§3).
 func runUnauthenticate(_ context.Context, s *session, _ struct{}) (reply, error) {
 	s.note()
+	s.endNotify()
 	s.unselect()
 	s.unwatch()
 	s.identity, s.kw, s.enabled, s.errors = Identity{}, keywordNames{}, 0, 0

@@ -57,6 +57,7 @@ func init() {
 		{name: "GETQUOTA", states: loggedIn, run: row(parseQuotaRoot, runGetQuota)},
 		{name: "GETQUOTAROOT", states: loggedIn, run: row(parseMailbox, runGetQuotaRoot)},
 		{name: "SETQUOTA", states: loggedIn, run: row(parseSetQuota, runSetQuota)},
+		{name: "NOTIFY", states: loggedIn, capability: "NOTIFY", run: row(parseNotify, runNotify)},
 		{name: "CHECK", states: selected, run: row(noArguments, runNoop)},
 		{name: "CLOSE", states: selected, run: row(noArguments, runClose)},
 		{name: "UNSELECT", states: selected, run: row(noArguments, runUnselect)},
@@ -172,7 +173,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 	if fatal(err) {
 		return rep, err
 	}
-	if s.sel != nil {
+	if s.sel != nil && s.notify.tellsAfter(name) {
 		uerr := s.update(ctx, !c.noExpunge)
 		if fatal(uerr) {
 			return rep, uerr
@@ -181,6 +182,9 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 			// The command itself is done; the next one looks again.
 			s.logInternal("mailbox update", uerr)
 		}
+	}
+	if c.noExpunge && s.notify.immediate() {
+		s.conn.wake() // what this command held back comes right behind it
 	}
 	return rep, err
 }

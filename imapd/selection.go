@@ -41,6 +41,7 @@ func (s *session) selectMailbox(ctx context.Context, name string, readOnly bool)
 	}
 	sel.view = s.srv.Views.Open(s.identity.Account, box.ID, state)
 	s.sel, s.state = sel, selected
+	s.notifySelection()
 	return state, nil
 }
 
@@ -58,9 +59,11 @@ func (s *session) unselect() {
 	if s.sel == nil {
 		return
 	}
+	s.notifyLeaving()
 	s.sel.close()
 	s.sel = nil
 	s.state = authenticated
+	s.notifySelection()
 }
 
 // touched notes that this session itself changed a mailbox.
@@ -122,7 +125,11 @@ func (s *session) update(ctx context.Context, mayExpunge bool) error {
 	if err := s.sync(ctx); err != nil {
 		return err
 	}
-	return s.tell(ctx, s.sel.view.Flush(mayExpunge))
+	next := s.sel.view.UIDNext()
+	if err := s.tell(ctx, s.sel.view.Flush(mayExpunge)); err != nil {
+		return err
+	}
+	return s.fetchNew(ctx, next)
 }
 
 // tell writes untagged responses for the view's updates.
@@ -137,6 +144,9 @@ func (s *session) tell(ctx context.Context, updates []view.Update) error {
 				s.enc.Raw("* 0 RECENT\r\n")
 			}
 		case view.Flags:
+			if s.notify.ignoresFlags() {
+				continue
+			}
 			if err := s.tellFlags(ctx, u.Seq, u.Row); err != nil {
 				return err
 			}

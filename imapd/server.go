@@ -37,6 +37,8 @@ type Config struct {
 	// WatchMailbox and WatchAccount tell of changes; nil: none are told.
 	WatchMailbox func(mail.AccountID, mail.MailboxID) Watch
 	WatchAccount func(mail.AccountID) Watch
+	// WatchMailboxes tells of changes of any of them; nil: there is no NOTIFY.
+	WatchMailboxes func(mail.AccountID, []mail.MailboxID) Watch
 
 	TLS *tls.Config // nil: neither STARTTLS nor implicit TLS
 	// AuthWithoutTLS allows plain-text log-ins from loopback peers.

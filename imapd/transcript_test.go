@@ -28,6 +28,7 @@ import (
 //	# comment
 //	! 3 messages          the INBOX holds three small messages
 //	! C1 deflates         after COMPRESS; "sends plainly", "reads plainly" undo it
+//	! subscriptions 100   names n1 to n100 are subscribed
 //	! without X           the capability X is off
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
@@ -149,6 +150,11 @@ func (tr *transcript) directive(text string) {
 		tr.config.TLS = serverTLS(tr.t)
 	case text == "quota":
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
+			tr.t.Fatal(err)
+		}
+	case strings.HasPrefix(text, "subscriptions "):
+		if err := tr.b.store.ExecForTest(context.Background(), `INSERT INTO subscriptions (account_id, name)
+			SELECT $1, 'n' || g FROM generate_series(1, $2::int) g`, int64(tr.account), strings.Fields(text)[1]); err != nil {
 			tr.t.Fatal(err)
 		}
 	case text == "disable":

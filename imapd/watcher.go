@@ -6,7 +6,8 @@ import "time"
 // wake-ups and interrupts the session's read. It touches nothing else.
 type watcher struct {
 	account Watch
-	mailbox chan Watch // what IDLE waits for; the zero Watch for nothing
+	mailbox chan Watch // the selected one, for IDLE and NOTIFY; the zero Watch for none
+	others  chan Watch // those of NOTIFY
 	done    chan struct{}
 }
 
@@ -16,7 +17,7 @@ const recheckPause = time.Second
 
 // watch starts the watcher after login.
 func (s *session) watch() {
-	w := &watcher{mailbox: make(chan Watch), done: make(chan struct{})}
+	w := &watcher{mailbox: make(chan Watch), others: make(chan Watch), done: make(chan struct{})}
 	if s.srv.WatchAccount != nil {
 		w.account = s.srv.WatchAccount(s.identity.Account)
 	}
@@ -27,22 +28,28 @@ func (s *session) watch() {
 // forward runs in the watcher's goroutine.
 func (s *session) forward(w *watcher) {
 	defer close(w.done)
-	var mailbox Watch
+	var mailbox, others Watch
 	ok := true
 	for ok {
 		select {
 		case mailbox, ok = <-w.mailbox:
+		case others = <-w.others:
+		case <-others.C:
+			s.statesMoved.Store(true)
+			s.conn.wake()
 		case <-w.account.C:
 			s.recheck.Store(true)
+			s.namesMoved.Store(true)
 			s.conn.wake()
 		case <-mailbox.C:
+			s.selectedMoved.Store(true)
 			s.conn.wake()
 		}
 	}
 }
 
 // wakeOn makes changes of the selected mailbox interrupt the waiting read, or
-// stops that. Outside IDLE the session looks at the watch itself, so that what
+// stops that. Outside IDLE and NOTIFY the session looks at the watch itself, so that what
 // was committed before a command is seen by it.
 func (s *session) wakeOn(w Watch) { s.watcher.mailbox <- w }
 
