@@ -93,21 +93,6 @@ func (s *session) capabilities() string {
 	return strings.Join(names, " ")
 }
 
-// without tells whether the administrator switched a capability off for this
-// session: it is then neither advertised nor enabled, and its commands are
-// unknown.
-func (s *session) without(name string) bool {
-	return name != "" && slices.ContainsFunc(s.srv.Without, func(n string) bool { return strings.EqualFold(n, name) })
-}
-
-// CanBeWithout tells whether name is a capability that can be switched off. The
-// protocol itself, and what its log-in depends on, cannot.
-func CanBeWithout(name string) bool {
-	return slices.ContainsFunc(capabilities, func(c capability) bool {
-		return strings.EqualFold(c.name, name) && c.states&loggedIn != 0 && !strings.HasPrefix(c.name, "IMAP4")
-	})
-}
-
 func (s *session) canStartTLS() bool { return s.srv.TLS != nil && !s.tls }
 
 // mayLogin: log-ins are inside TLS only, unless the configuration lets loopback

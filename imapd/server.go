@@ -45,8 +45,8 @@ type Config struct {
 	AuthWithoutTLS bool
 	// LiftLimits exempts loopback peers from MaxPerAddress.
 	LiftLimits bool
-	// Without names capabilities that no session gets (CanBeWithout).
-	Without []string
+	// Without is what sessions do not get of the table of capabilities.
+	Without []Without
 	Log     *slog.Logger
 
 	MaxMessageSize int64         // octets of one APPEND; default 50 MiB

@@ -29,7 +29,7 @@ import (
 //	! 3 messages          the INBOX holds three small messages
 //	! C1 deflates         after COMPRESS; "sends plainly", "reads plainly" undo it
 //	! subscriptions 100   names n1 to n100 are subscribed
-//	! without X           the capability X is off
+//	! without X Y:client  the capability X is off, Y for clients of that name
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -145,7 +145,13 @@ func (tr *transcript) directive(text string) {
 	case text == "no plain text":
 		tr.config.AuthWithoutTLS = false
 	case strings.HasPrefix(text, "without "):
-		tr.config.Without = strings.Fields(text)[1:]
+		for _, f := range strings.Fields(text)[1:] {
+			w, err := imapd.ParseWithout(f)
+			if err != nil {
+				tr.t.Fatal(err)
+			}
+			tr.config.Without = append(tr.config.Without, w)
+		}
 	case text == "tls":
 		tr.config.TLS = serverTLS(tr.t)
 	case text == "quota":
