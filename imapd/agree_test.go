@@ -79,6 +79,9 @@ func TestSessionsAgree(t *testing.T) {
 			c := &counted{client: dial(t, addr), name: fmt.Sprintf("seed %d client %d", seed, i)}
 			c.login(t, "ann@example.test")
 			c.run(t, "SELECT INBOX", true)
+			if i == 3 { // is told between commands, too
+				c.run(t, "NOTIFY SET (SELECTED-DELAYED (MessageNew (UID) MessageExpunge FlagChange))", true)
+			}
 			clients = append(clients, c)
 		}
 		for range 400 {

@@ -64,6 +64,10 @@ func (b *backend) config() imapd.Config {
 			w := b.store.WatchAccount(a)
 			return imapd.Watch{C: w.C, Close: w.Close}
 		},
+		WatchMailboxes: func(m []mail.Mailbox) imapd.Watch {
+			w := b.store.WatchMailboxes(m)
+			return imapd.Watch{C: w.C, Close: w.Close}
+		},
 		AuthWithoutTLS: true, LiftLimits: true, Log: slog.New(slog.DiscardHandler),
 		MaxMessageSize: 10 << 20,
 	}

@@ -44,8 +44,11 @@ var capabilities = withMechanisms([]capability{
 	{name: "ID", rfc: "2971", states: anyState, transcripts: "id"},
 	{name: "STARTTLS", rfc: "9051", states: beforeLog, when: (*session).canStartTLS, transcripts: "tls"},
 	{name: "LOGINDISABLED", rfc: "9051", states: beforeLog, when: func(s *session) bool { return !s.mayLogin() }, transcripts: "tls"},
+	{name: "COMPRESS=DEFLATE", rfc: "4978", states: loggedIn, when: func(s *session) bool { return s.deflate == nil }, transcripts: "compress"},
 	{name: "NAMESPACE", rfc: "2342", states: loggedIn, transcripts: "namespace"},
 	{name: "IDLE", rfc: "2177", states: loggedIn, transcripts: "idle"},
+	{name: "NOTIFY", rfc: "5465", states: loggedIn, when: func(s *session) bool { return s.srv.WatchMailboxes != nil }, transcripts: "notify"},
+	{name: "UNAUTHENTICATE", rfc: "8437", states: loggedIn, transcripts: "unauthenticate"},
 	{name: "UIDPLUS", rfc: "4315", states: loggedIn, transcripts: "uidplus"},
 	{name: "MOVE", rfc: "6851", states: loggedIn, transcripts: "move"},
 	{name: "UNSELECT", rfc: "3691", states: loggedIn, transcripts: "unselect"},
@@ -105,7 +108,7 @@ func withMechanisms(rows []capability) []capability {
 func (s *session) capabilities() string {
 	var names []string
 	for _, c := range capabilities {
-		if c.states&s.state == 0 || c.when != nil && !c.when(s) {
+		if c.states&s.state == 0 || c.when != nil && !c.when(s) || s.without(c.name) {
 			continue
 		}
 		name := c.name

@@ -24,7 +24,7 @@ func runEnable(ctx context.Context, s *session, names []string) (reply, error) {
 	s.enc.Raw("* ENABLED")
 	for _, n := range names {
 		for _, c := range capabilities {
-			if c.enable != 0 && strings.EqualFold(c.name, n) && (s.enabled|news)&c.enable == 0 {
+			if c.enable != 0 && strings.EqualFold(c.name, n) && !s.without(c.name) && (s.enabled|news)&c.enable == 0 {
 				news |= c.enable
 				s.enc.Raw(" ", c.name)
 			}

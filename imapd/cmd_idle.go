@@ -14,7 +14,7 @@ import (
 // While it waits the session holds neither buffers nor a snapshot.
 func runIdle(ctx context.Context, s *session, _ struct{}) (reply, error) {
 	s.enc.Raw("+ idling\r\n")
-	if s.sel != nil {
+	if s.sel != nil && s.notify == nil {
 		s.wakeOn(s.sel.watch)
 		defer func() {
 			s.wakeOn(Watch{})
@@ -42,7 +42,7 @@ func runIdle(ctx context.Context, s *session, _ struct{}) (reply, error) {
 		if err := s.woken(ctx); err != nil {
 			return reply{}, err
 		}
-		if s.sel != nil {
+		if s.sel != nil && s.notify == nil {
 			s.sel.stale = true
 		}
 	}
@@ -51,6 +51,9 @@ func runIdle(ctx context.Context, s *session, _ struct{}) (reply, error) {
 // idleUpdate tells what is new; a store that is away is asked again later.
 func (s *session) idleUpdate(ctx context.Context) error {
 	s.tellMetadata(ctx)
+	if s.notify != nil {
+		return s.notifyChanges(ctx, true) // the same events as at any time (RFC 5465 §4)
+	}
 	if s.sel == nil {
 		return nil
 	}

@@ -63,7 +63,7 @@ func runSetMetadata(ctx context.Context, s *session, a setMetadataArgs) (reply, 
 	if mail.Is(err, mail.CodeTooMany) {
 		return reply{}, no("METADATA TOOMANY", mail.TextOf(err))
 	}
-	if err == nil && s.has(featureMetadata) {
+	if err == nil && s.metadata.seqs != nil {
 		s.metadata.own[ownChange{p.box.Account, seq}] = true
 	}
 	return reply{}, err

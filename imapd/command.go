@@ -16,7 +16,9 @@ type command struct {
 	noExpunge bool
 	// streams: its literals are read as they come, not collected.
 	streams bool
-	run     func(context.Context, *session, *wire.Decoder) (reply, error)
+	// capability is what the command belongs to, where it can be off; "": always there.
+	capability string
+	run        func(context.Context, *session, *wire.Decoder) (reply, error)
 }
 
 // reply completes the tagged OK; the zero reply says "<NAME> completed".
@@ -36,7 +38,9 @@ func init() {
 		{name: "STARTTLS", states: beforeLog, run: row(noArguments, runStartTLS)},
 		{name: "LOGIN", states: beforeLog, run: row(parseLogin, runLogin)},
 		{name: "AUTHENTICATE", states: beforeLog, run: row(parseAuthenticate, runAuthenticate)},
+		{name: "UNAUTHENTICATE", states: loggedIn, capability: "UNAUTHENTICATE", run: row(noArguments, runUnauthenticate)},
 		{name: "ENABLE", states: loggedIn, run: row(parseEnable, runEnable)},
+		{name: "COMPRESS", states: loggedIn, capability: "COMPRESS=DEFLATE", run: row(parseCompress, runCompress)},
 		{name: "NAMESPACE", states: loggedIn, run: row(noArguments, runNamespace)},
 		{name: "SELECT", states: loggedIn, run: row(parseSelect, runSelect)},
 		{name: "EXAMINE", states: loggedIn, run: row(parseSelect, runExamine)},
@@ -53,14 +57,15 @@ func init() {
 		{name: "GETQUOTA", states: loggedIn, run: row(parseQuotaRoot, runGetQuota)},
 		{name: "GETQUOTAROOT", states: loggedIn, run: row(parseMailbox, runGetQuotaRoot)},
 		{name: "SETQUOTA", states: loggedIn, run: row(parseSetQuota, runSetQuota)},
-		{name: "SETACL", states: loggedIn, run: row(parseSetACL, runSetACL)},
-		{name: "DELETEACL", states: loggedIn, run: row(parseIdentifier, runDeleteACL)},
-		{name: "GETACL", states: loggedIn, run: row(parseMailbox, runGetACL)},
-		{name: "LISTRIGHTS", states: loggedIn, run: row(parseIdentifier, runListRights)},
-		{name: "MYRIGHTS", states: loggedIn, run: row(parseMailbox, runMyRights)},
-		{name: "GETMETADATA", states: loggedIn, run: row(parseGetMetadata, runGetMetadata)},
-		{name: "SETMETADATA", states: loggedIn, run: row(parseSetMetadata, runSetMetadata)},
-		{name: "ESEARCH", states: loggedIn, run: row(parseESearch, runESearch)},
+		{name: "SETACL", states: loggedIn, capability: "ACL", run: row(parseSetACL, runSetACL)},
+		{name: "DELETEACL", states: loggedIn, capability: "ACL", run: row(parseIdentifier, runDeleteACL)},
+		{name: "GETACL", states: loggedIn, capability: "ACL", run: row(parseMailbox, runGetACL)},
+		{name: "LISTRIGHTS", states: loggedIn, capability: "ACL", run: row(parseIdentifier, runListRights)},
+		{name: "MYRIGHTS", states: loggedIn, capability: "ACL", run: row(parseMailbox, runMyRights)},
+		{name: "GETMETADATA", states: loggedIn, capability: "METADATA", run: row(parseGetMetadata, runGetMetadata)},
+		{name: "SETMETADATA", states: loggedIn, capability: "METADATA", run: row(parseSetMetadata, runSetMetadata)},
+		{name: "NOTIFY", states: loggedIn, capability: "NOTIFY", run: row(parseNotify, runNotify)},
+		{name: "ESEARCH", states: loggedIn, capability: "MULTISEARCH", run: row(parseESearch, runESearch)},
 		{name: "CHECK", states: selected, run: row(noArguments, runNoop)},
 		{name: "CLOSE", states: selected, run: row(noArguments, runClose)},
 		{name: "UNSELECT", states: selected, run: row(noArguments, runUnselect)},
@@ -68,8 +73,8 @@ func init() {
 		{name: "UID EXPUNGE", states: selected, run: row(parseUIDExpunge, runUIDExpunge)},
 		{name: "SEARCH", states: selected, noExpunge: true, run: row(parseSearch, runSearch)},
 		{name: "UID SEARCH", states: selected, run: row(parseSearch, runUIDSearch)},
-		{name: "SORT", states: selected, noExpunge: true, run: row(parseSort, runSort)},
-		{name: "UID SORT", states: selected, run: row(parseSort, runUIDSort)},
+		{name: "SORT", states: selected, capability: "SORT", noExpunge: true, run: row(parseSort, runSort)},
+		{name: "UID SORT", states: selected, capability: "SORT", run: row(parseSort, runUIDSort)},
 		{name: "THREAD", states: selected, noExpunge: true, run: row(parseThread, runThread)},
 		{name: "UID THREAD", states: selected, run: row(parseThread, runUIDThread)},
 		{name: "CANCELUPDATE", states: selected, run: row(parseCancelUpdate, runCancelUpdate)},
@@ -80,8 +85,8 @@ func init() {
 		{name: "COPY", states: selected, run: row(parseCopy, runCopy)},
 		{name: "UID COPY", states: selected, run: row(parseCopy, runUIDCopy)},
 		{name: "MOVE", states: selected, run: row(parseCopy, runMove)},
-		{name: "REPLACE", states: selected, streams: true, run: runReplace},
-		{name: "UID REPLACE", states: selected, streams: true, run: runUIDReplace},
+		{name: "REPLACE", states: selected, capability: "REPLACE", streams: true, run: runReplace},
+		{name: "UID REPLACE", states: selected, capability: "REPLACE", streams: true, run: runUIDReplace},
 		{name: "UID MOVE", states: selected, run: row(parseCopy, runUIDMove)},
 	} {
 		commands[c.name] = &c
@@ -165,7 +170,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		return reply{}, bad("a command follows its tag")
 	}
 	c := commands[name]
-	if c == nil {
+	if c == nil || s.without(c.capability) {
 		return reply{}, bad("unknown command")
 	}
 	if c.states&s.state == 0 {
@@ -188,7 +193,9 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		return rep, err
 	}
 	s.tellMetadata(ctx)
-	if s.sel != nil {
+	if s.sel != nil && !s.notify.tellsAfter(name) {
+		s.tellLag(s.sel.stale)
+	} else if s.sel != nil {
 		uerr := s.update(ctx, !c.noExpunge && !s.holdsNumbers)
 		if fatal(uerr) {
 			return rep, uerr
@@ -198,6 +205,9 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 			// The command itself is done; the next one looks again.
 			s.logInternal("mailbox update", uerr)
 		}
+	}
+	if (c.noExpunge || s.holdsNumbers) && s.notify.immediate() {
+		s.conn.wake() // what this command held back comes right behind it
 	}
 	return rep, err
 }

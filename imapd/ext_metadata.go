@@ -68,9 +68,10 @@ func (s *session) metadataOf(ctx context.Context, name string) (place, error) {
 	return p, err
 }
 
-// metadataSeen is what a session that enabled METADATA was told of.
+// metadataSeen is what a session that enabled METADATA, or asks by NOTIFY, was
+// told of.
 type metadataSeen struct {
-	seqs  map[mail.AccountID]int64 // change_seq then, of the user's account and of those that share with him
+	seqs  map[mail.AccountID]int64 // nil: none is told; change_seq then, of the user's account and of those that share with him
 	own   map[ownChange]bool       // later ones of this session, of which it is not told
 	stale bool                     // something changed since
 }
@@ -83,9 +84,10 @@ type ownChange struct {
 // watchMetadata begins to tell: of what changes from now on, in mailboxes that
 // others share too.
 func (s *session) watchMetadata(ctx context.Context) error {
-	if s.srv.WatchAccount != nil {
-		s.watcher.others <- s.srv.WatchAccount(0)
+	if s.metadata.seqs != nil {
+		return nil
 	}
+	s.watchShared()
 	_, now, err := s.srv.Store.MetadataChanges(ctx, s.identity.Account, nil)
 	s.metadata = metadataSeen{seqs: now, own: map[ownChange]bool{}}
 	return err
@@ -95,7 +97,7 @@ func (s *session) watchMetadata(ctx context.Context) error {
 // §4.4.2). When the store is away, the next time will do.
 func (s *session) tellMetadata(ctx context.Context) {
 	m := &s.metadata
-	if !m.stale || !s.has(featureMetadata) || s.state&loggedIn == 0 {
+	if !m.stale || m.seqs == nil || s.state&loggedIn == 0 {
 		return
 	}
 	m.stale = false
@@ -105,7 +107,13 @@ func (s *session) tellMetadata(ctx context.Context) {
 		s.logInternal("METADATA", err)
 		return
 	}
-	list = slices.DeleteFunc(list, func(c mail.AnnotationChange) bool { return m.own[ownChange{c.Account, c.Seq}] })
+	list = slices.DeleteFunc(list, func(c mail.AnnotationChange) bool {
+		name := c.Mailbox
+		if name != "" {
+			name = otherName(c.Owner, name)
+		}
+		return m.own[ownChange{c.Account, c.Seq}] || !s.has(featureMetadata) && !s.notify.hearsMetadata(name)
+	})
 	for i, c := range list {
 		if i == 0 || list[i-1].Account != c.Account || list[i-1].Mailbox != c.Mailbox {
 			if i > 0 {

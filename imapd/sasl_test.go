@@ -54,7 +54,7 @@ func (s *saslServer) dial(t testing.TB, c sasltest.Case) *client {
 	if err := secure.Handshake(); err != nil {
 		t.Fatal(err)
 	}
-	return &client{secure, bufio.NewReader(secure)}
+	return &client{Conn: secure, r: bufio.NewReader(secure)}
 }
 
 func TestMechanisms(t *testing.T) {

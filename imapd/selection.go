@@ -40,6 +40,7 @@ func (s *session) selectMailbox(ctx context.Context, p place, readOnly bool, r *
 	}
 	sel.view = s.srv.Views.Open(box.Account, box.ID, ch.State)
 	s.sel, s.state = sel, selected
+	s.notifySelection()
 	return ch, nil
 }
 
@@ -74,9 +75,11 @@ func (s *session) unselect() {
 	if s.sel == nil {
 		return
 	}
+	s.notifyLeaving()
 	s.sel.close()
 	s.sel = nil
 	s.state = authenticated
+	s.notifySelection()
 }
 
 // touched notes that this session itself changed a mailbox.
@@ -148,6 +151,9 @@ func (s *session) update(ctx context.Context, mayExpunge bool) error {
 	if err := s.tell(ctx, updates, known); err != nil {
 		return err
 	}
+	if err := s.fetchNew(ctx, known+1); err != nil {
+		return err
+	}
 	return s.liveChanged(ctx)
 }
 
@@ -166,6 +172,9 @@ func (s *session) tell(ctx context.Context, updates []view.Update, known mail.UI
 		case view.Exists:
 			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXISTS\r\n")
 		case view.Flags:
+			if s.notify.ignoresFlags() {
+				continue
+			}
 			if err := s.tellFlags(ctx, u.Seq, u.Row); err != nil {
 				return err
 			}

@@ -40,13 +40,18 @@ type Config struct {
 	// WatchMailbox and WatchAccount tell of changes; nil: none are told.
 	WatchMailbox func(mail.AccountID, mail.MailboxID) Watch
 	WatchAccount func(mail.AccountID) Watch
+	// WatchMailboxes tells of changes of any of them, with ID 0 of the account
+	// itself; nil: there is no NOTIFY.
+	WatchMailboxes func([]mail.Mailbox) Watch
 
 	TLS *tls.Config // nil: neither STARTTLS nor implicit TLS
 	// AuthWithoutTLS allows plain-text log-ins from loopback peers.
 	AuthWithoutTLS bool
 	// LiftLimits exempts loopback peers from MaxPerAddress.
 	LiftLimits bool
-	Log        *slog.Logger
+	// Without is what sessions do not get of the table of capabilities.
+	Without []Without
+	Log     *slog.Logger
 
 	Now func() time.Time // the clock of search keys; default time.Now
 

@@ -47,11 +47,12 @@ const (
 // session is one connection. Only its goroutine touches it, but for conn.wake
 // and the atomic marks.
 type session struct {
-	srv  *Server
-	conn *conn
-	in   *wire.Input
-	enc  *wire.Encoder
-	tls  bool
+	srv     *Server
+	conn    *conn
+	in      *wire.Input
+	enc     *wire.Encoder
+	tls     bool
+	deflate *deflate // after COMPRESS
 
 	state    state
 	tag      string // of the running command
@@ -71,6 +72,11 @@ type session struct {
 	watcher *watcher
 	recheck atomic.Bool // the account changed: may it still be here?
 	stopped atomic.Bool // the server shuts down
+
+	notify        *notify     // nil: no NOTIFY was given
+	namesMoved    atomic.Bool // names or subscriptions of the account changed
+	statesMoved   atomic.Bool // so did mailboxes that NOTIFY names
+	selectedMoved atomic.Bool // so did the selected one
 }
 
 func newSession(srv *Server, c net.Conn) *session {
@@ -136,8 +142,12 @@ func (s *session) serve(ctx context.Context, implicitTLS bool) {
 // end gives back what the session holds.
 func (s *session) end() {
 	s.note()
+	s.endNotify()
 	s.unselect()
 	s.unwatch()
+	if s.deflate != nil {
+		s.deflate.close()
+	}
 	if t, ok := s.conn.stream.(*tls.Conn); ok {
 		_ = s.conn.raw.SetWriteDeadline(time.Now().Add(time.Second))
 		_ = t.Close()
@@ -153,7 +163,10 @@ func (s *session) step(ctx context.Context) error {
 	}
 	err := s.conn.wait(s.in.Wait, time.Now().Add(s.srv.IdleTime))
 	if err == errWoken {
-		return s.woken(ctx)
+		if err := s.woken(ctx); err != nil {
+			return err
+		}
+		return s.notifyChanges(ctx, false)
 	}
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func dial(t testing.TB, addr string) *client {
 	}
 	t.Cleanup(func() { _ = nc.Close() })
 	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
-	c := &client{nc, bufio.NewReader(nc)}
+	c := &client{Conn: nc, r: bufio.NewReader(nc)}
 	if l := c.line(t); !strings.HasPrefix(l, "* OK ") {
 		t.Fatalf("greeting: %s", l)
 	}
@@ -91,7 +91,7 @@ func TestStartTLSDropsWhatCameInPlainText(t *testing.T) {
 		t.Fatal(l)
 	}
 	sec := tls.Client(cl.Conn, &tls.Config{InsecureSkipVerify: true})
-	cl = &client{sec, bufio.NewReader(sec)}
+	cl = &client{Conn: sec, r: bufio.NewReader(sec)}
 	cl.write(t, "c CAPABILITY\r\n")
 	got := strings.Join(cl.until(t, "c "), "\n")
 	if strings.Contains(got, "b ") || strings.Contains(got, "STARTTLS") || !strings.Contains(got, "AUTH=PLAIN") {
@@ -115,7 +115,7 @@ func TestImplicitTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sec.Close()
-	cl := &client{sec, bufio.NewReader(sec)}
+	cl := &client{Conn: sec, r: bufio.NewReader(sec)}
 	cl.until(t, "* OK")
 	cl.login(t, "ann@example.test")
 }

@@ -76,3 +76,9 @@ type Watch struct {
 	C     <-chan struct{}
 	Close func()
 }
+
+func (w Watch) end() {
+	if w.Close != nil {
+		w.Close()
+	}
+}

@@ -3,6 +3,7 @@ package imapd_test
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ import (
 //	! 3 new messages      \Recent in any case
 //	! account ann         another account, whose address is {{$ann}}
 //	! now 2026-02-04T12:00:00Z   what the server's clock says
+//	! C1 deflates         after COMPRESS; "sends plainly", "reads plainly" undo it
+//	! subscriptions 100   names n1 to n100 are subscribed
+//	! without X Y:client  the capability X is off, Y for clients of that name
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -77,7 +81,27 @@ type transcript struct {
 // client is one connection.
 type client struct {
 	net.Conn
-	r *bufio.Reader
+	r     *bufio.Reader
+	z     *flate.Writer // after COMPRESS
+	plain *bufio.Reader // below r
+}
+
+// Write sends, and compresses when COMPRESS was agreed on.
+func (c *client) Write(p []byte) (int, error) {
+	if c.z == nil {
+		return c.Conn.Write(p)
+	}
+	if _, err := c.z.Write(p); err != nil {
+		return 0, err
+	}
+	return len(p), c.z.Flush()
+}
+
+// deflates makes the client compress what it sends, and inflate what it reads.
+func (c *client) deflates() {
+	c.plain = c.r
+	c.r = bufio.NewReaderSize(flate.NewReader(c.plain), 16)
+	c.z, _ = flate.NewWriter(c.Conn, flate.BestSpeed)
 }
 
 func runTranscript(t *testing.T, b *backend, file, user string) {
@@ -124,6 +148,14 @@ func (tr *transcript) directive(text string) {
 		tr.login = false
 	case text == "no plain text":
 		tr.config.AuthWithoutTLS = false
+	case strings.HasPrefix(text, "without "):
+		for _, f := range strings.Fields(text)[1:] {
+			w, err := imapd.ParseWithout(f)
+			if err != nil {
+				tr.t.Fatal(err)
+			}
+			tr.config.Without = append(tr.config.Without, w)
+		}
 	case text == "tls":
 		tr.config.TLS = serverTLS(tr.t)
 	case strings.HasPrefix(text, "account "): // another one; its address is {{$NAME}}
@@ -145,6 +177,11 @@ func (tr *transcript) directive(text string) {
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)
 		}
+	case strings.HasPrefix(text, "subscriptions "):
+		if err := tr.b.store.ExecForTest(context.Background(), `INSERT INTO subscriptions (account_id, name)
+			SELECT $1, 'n' || g FROM generate_series(1, $2::int) g`, int64(tr.account), strings.Fields(text)[1]); err != nil {
+			tr.t.Fatal(err)
+		}
 	case text == "expunges forgotten":
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE mailbox_state s SET vanished_floor = c.highestmodseq
 			FROM mailbox_counters c WHERE c.account_id = s.account_id AND c.mailbox_id = s.mailbox_id AND s.account_id = $1`, int64(tr.account)); err != nil {
@@ -162,6 +199,13 @@ func (tr *transcript) directive(text string) {
 		if err := tr.b.store.Subscribe(context.Background(), tr.account, "Projects"); err != nil {
 			tr.t.Fatal(err)
 		}
+	case strings.HasSuffix(text, " deflates"):
+		tr.conn(text[1:strings.Index(text, " ")]).deflates()
+	case strings.HasSuffix(text, " sends plainly"):
+		tr.conn(text[1:strings.Index(text, " ")]).z = nil
+	case strings.HasSuffix(text, " reads plainly"):
+		c := tr.conn(text[1:strings.Index(text, " ")])
+		c.z, c.r = nil, c.plain
 	case strings.HasSuffix(text, " messages"):
 		count, fresh := strings.CutSuffix(strings.TrimSuffix(text, " messages"), " new")
 		n, _ := strconv.Atoi(count)
@@ -221,7 +265,7 @@ func (tr *transcript) conn(who string) *client {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(func() { _ = nc.Close() })
-	c := &client{nc, bufio.NewReader(nc)}
+	c := &client{Conn: nc, r: bufio.NewReader(nc)}
 	tr.conns[who] = c
 	if tr.login {
 		tr.line(who)

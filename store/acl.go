@@ -71,6 +71,7 @@ func (s *Store) SetACL(ctx context.Context, acct mail.AccountID, mailbox mail.Ma
 		return err
 	}
 	s.accountChanged(acct)
+	s.accountChanged(user) // everyAccount for anyone
 	s.changed(acct, mailbox, modseq)
 	return nil
 }

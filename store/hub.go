@@ -12,9 +12,9 @@ import (
 type Watch struct {
 	C <-chan struct{}
 
-	c   chan struct{}
-	hub *hub
-	key watchKey
+	c    chan struct{}
+	hub  *hub
+	keys []watchKey
 }
 
 // watchKey names what is watched: a mailbox, or with mailbox 0 the account's
@@ -56,6 +56,16 @@ func (s *Store) Watch(account mail.AccountID, mailbox mail.MailboxID) *Watch {
 	return s.hub.watch(watchKey{account, mailbox})
 }
 
+// WatchMailboxes is Watch for several mailboxes, with ID 0 for what WatchAccount
+// reports: C does not tell which of them changed.
+func (s *Store) WatchMailboxes(mailboxes []mail.Mailbox) *Watch {
+	keys := make([]watchKey, len(mailboxes))
+	for i, m := range mailboxes {
+		keys[i] = watchKey{m.Account, m.ID}
+	}
+	return s.hub.watch(keys...)
+}
+
 // WatchAccount reports changes of an account's change_seq: names,
 // subscriptions, rights, credentials. Call Close when done.
 func (s *Store) WatchAccount(account mail.AccountID) *Watch {
@@ -88,17 +98,19 @@ func (s *Store) queueWake() {
 	poke(s.hub.kick)
 }
 
-func (h *hub) watch(k watchKey) *Watch {
+func (h *hub) watch(keys ...watchKey) *Watch {
 	c := make(chan struct{}, 1)
-	w := &Watch{C: c, c: c, hub: h, key: k}
+	w := &Watch{C: c, c: c, hub: h, keys: keys}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	wd := h.watches[k]
-	if wd == nil {
-		wd = &watched{by: map[*Watch]struct{}{}}
-		h.watches[k] = wd
+	for _, k := range keys {
+		wd := h.watches[k]
+		if wd == nil {
+			wd = &watched{by: map[*Watch]struct{}{}}
+			h.watches[k] = wd
+		}
+		wd.by[w] = struct{}{}
 	}
-	wd.by[w] = struct{}{}
 	return w
 }
 
@@ -107,13 +119,15 @@ func (w *Watch) Close() {
 	h := w.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	wd := h.watches[w.key]
-	if wd == nil {
-		return
-	}
-	delete(wd.by, w)
-	if len(wd.by) == 0 {
-		delete(h.watches, w.key)
+	for _, k := range w.keys {
+		wd := h.watches[k]
+		if wd == nil {
+			continue
+		}
+		delete(wd.by, w)
+		if len(wd.by) == 0 {
+			delete(h.watches, k)
+		}
 	}
 }
 

@@ -62,6 +62,33 @@ func TestWatchesWakeOnEveryNode(t *testing.T) {
 	near.Close()
 }
 
+func TestOneWatchOfSeveralMailboxes(t *testing.T) {
+	s := storetest.New(t)
+	a := storetest.Account(t, s, "alice@example.test")
+	work, err := s.CreateMailbox(t.Context(), a, "Work", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := s.WatchMailboxes([]mail.Mailbox{work, {Account: a, ID: storetest.Inbox(t, s, a)}})
+	if _, err := s.Deliver(t.Context(), storetest.Delivery(body(100), a)); err != nil {
+		t.Fatal(err)
+	}
+	wakes(t, "a delivery into the second", w.C)
+	if err := s.DeleteMailbox(t.Context(), a, "Work"); err != nil {
+		t.Fatal(err)
+	}
+	wakes(t, "the end of the first", w.C)
+	w.Close()
+	if _, err := s.Deliver(t.Context(), storetest.Delivery(body(100), a)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-w.C:
+		t.Error("a watch that was closed woke")
+	default:
+	}
+}
+
 func TestPollHealsWhatNobodyTold(t *testing.T) {
 	s := storetest.New(t, func(c *store.Config) { c.PollEvery = 20 * time.Millisecond })
 	a := storetest.Account(t, s, "alice@example.test")

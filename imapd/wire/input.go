@@ -67,6 +67,9 @@ func (in *Input) Discard() { in.unread = nil; in.release() }
 // Reset makes src the stream, as after a TLS handshake.
 func (in *Input) Reset(src io.Reader) { in.Discard(); in.src = src }
 
+// Follow reads on from src behind what arrived, as when a layer ends.
+func (in *Input) Follow(src io.Reader) { in.src = src }
+
 // Wait blocks until input is there. An error of the stream, a time-out
 // included, leaves the Input usable.
 func (in *Input) Wait() error {

@@ -29,6 +29,7 @@ type Config struct {
 
 	ProxyNetworks []netip.Prefix // peers whose PROXY protocol header is believed
 	HTTPProxies   []netip.Prefix // peers whose X-Forwarded-Proto and -Host are believed
+	IMAPWithout   []string       // capabilities not offered: NAME or NAME:client
 	Postmaster    string         // gets postmaster@ and abuse@ where no account has them
 
 	MaxMessageSize int64 // octets

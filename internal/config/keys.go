@@ -40,6 +40,8 @@ var keys = []key{
 		func(c *Config) *[]string { return &c.Listen.IMAP }),
 	list("listen.imaps", ":993", "addresses for IMAP, TLS from the start",
 		func(c *Config) *[]string { return &c.Listen.IMAPS }),
+	list("imap_without", "", "IMAP capabilities that are not offered: NAME, or NAME:client for programs of that name",
+		func(c *Config) *[]string { return &c.IMAPWithout }),
 	list("listen.http", "", "addresses for HTTP: settings of mail programs, health; empty: off",
 		func(c *Config) *[]string { return &c.Listen.HTTP }),
 	list("listen.https", "", "addresses for HTTPS: the same, and MTA-STS policies; empty: off, or a proxy's",

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"postroom/imapd"
 	"postroom/internal/auth"
@@ -16,11 +17,17 @@ func (s *Server) openIMAP(context.Context, Options) error {
 	if !s.cfg.HasRole("imap") {
 		return nil
 	}
+	without, err := imapWithout(s.cfg.IMAPWithout)
+	if err != nil {
+		return err
+	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
 		Append: s.append, Replace: s.replace, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
-		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
-		WatchAccount: func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
-		TLS:          s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
+		WatchMailbox:   func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
+		WatchAccount:   func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
+		WatchMailboxes: func(m []mail.Mailbox) imapd.Watch { return watch(s.store.WatchMailboxes(m)) },
+		TLS:            s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
+		Without:        without,
 		MaxMessageSize: s.cfg.MaxMessageSize, MaxConnections: s.cfg.Limits.Connections,
 		MaxPerAddress: s.cfg.Limits.Connections, // the gate counts them, behind a proxy too
 	})
@@ -39,6 +46,17 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		}
 	}
 	return nil
+}
+
+func imapWithout(keys []string) (all []imapd.Without, err error) {
+	for _, k := range keys {
+		w, err := imapd.ParseWithout(k)
+		if err != nil {
+			return nil, fmt.Errorf("imap_without: %w", err)
+		}
+		all = append(all, w)
+	}
+	return all, nil
 }
 
 func watch(w *store.Watch) imapd.Watch { return imapd.Watch{C: w.C, Close: w.Close} }

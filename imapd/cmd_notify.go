@@ -1,0 +1,164 @@
+package imapd
+
+import (
+	"context"
+	"strings"
+
+	"postroom/imapd/wire"
+	"postroom/internal/mail"
+)
+
+// Bounds of what a session may ask for: each is looked at on each change.
+const (
+	maxNotifyGroups = 32
+	maxNotifyNames  = 1000 // named in the command
+	maxNotified     = 2000 // names of the account
+)
+
+type notifyArgs struct {
+	none, status bool
+	selected     *notifySelected
+	groups       []notifyGroup
+	names        int
+	unsupported  bool // an event that is none of ours
+}
+
+// notifySelected is what a client wants to hear of the selected mailbox.
+type notifySelected struct {
+	delayed bool // no EXPUNGE between commands
+	events  events
+	items   []fetchItem // to fetch of new messages
+}
+
+// notifyGroup is a set of mailboxes and what a client wants to hear of them.
+type notifyGroup struct {
+	filter string // INBOXES, PERSONAL, SUBSCRIBED, SUBTREE, MAILBOXES
+	names  []string
+	events events
+}
+
+// parseNotify parses
+//
+//	notify       = "NOTIFY" SP (notify-set / notify-none)            ; RFC 5465 §8
+//	notify-set   = "SET" [SP "STATUS"] SP event-groups
+//	notify-none  = "NONE"
+//	event-groups = event-group *(SP event-group)
+func parseNotify(s *session, d *wire.Decoder) (a notifyArgs) {
+	switch d.Word() {
+	case "NONE":
+		a.none = true
+		return a
+	case "SET":
+	default:
+		d.Fail("expected SET or NONE")
+	}
+	d.SP()
+	if d.Peek() != '(' {
+		if d.Word() != "STATUS" {
+			d.Fail("expected STATUS or a list")
+		}
+		a.status = true
+		d.SP()
+	}
+	for n, first := 0, true; d.Err() == nil && (first || d.Try(' ')); first = false {
+		if n++; n > maxNotifyGroups {
+			d.Fail("too many event groups")
+		}
+		a.parseGroup(s, d)
+	}
+	return a
+}
+
+// parseGroup parses
+//
+//	event-group      = "(" filter-mailboxes SP events ")"
+//	filter-mailboxes = "selected" / "selected-delayed" / "inboxes" / "personal" / "subscribed" /
+//	                   "subtree" SP one-or-more-mailbox / "mailboxes" SP one-or-more-mailbox
+func (a *notifyArgs) parseGroup(s *session, d *wire.Decoder) {
+	d.Expect('(')
+	g := notifyGroup{filter: d.Word()}
+	var sel *notifySelected
+	switch g.filter {
+	case "SELECTED", "SELECTED-DELAYED":
+		if a.selected != nil {
+			d.Fail("the selected mailbox is named twice")
+		}
+		sel = &notifySelected{delayed: g.filter == "SELECTED-DELAYED"}
+	case "INBOXES", "PERSONAL", "SUBSCRIBED":
+	case "SUBTREE", "MAILBOXES":
+		d.SP()
+		g.names = a.parseNames(s, d)
+	default:
+		d.Fail("unknown mailbox filter")
+	}
+	d.SP()
+	g.events = a.parseEvents(d, sel)
+	d.Expect(')')
+	if sel != nil {
+		sel.events, a.selected = g.events, sel
+		return
+	}
+	a.groups = append(a.groups, g)
+}
+
+// parseNames parses
+//
+//	one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")"
+func (a *notifyArgs) parseNames(s *session, d *wire.Decoder) (names []string) {
+	many := d.Try('(')
+	for first := true; d.Err() == nil && (first || many && d.Try(' ')); first = false {
+		if a.names++; a.names > maxNotifyNames {
+			d.Fail("too many mailbox names")
+		}
+		names = append(names, strings.TrimSuffix(s.mailboxName(d), mail.Separator))
+	}
+	if many {
+		d.Expect(')')
+	}
+	return names
+}
+
+func runNotify(ctx context.Context, s *session, a notifyArgs) (reply, error) {
+	if a.unsupported {
+		names := make([]string, len(eventNames))
+		for i, e := range eventNames {
+			names[i] = e.name
+		}
+		return reply{}, no("BADEVENT ("+strings.Join(names, " ")+")", "there is no such event here")
+	}
+	if a.none {
+		s.endNotify()
+		s.setNotify(&notify{})
+		return reply{}, nil
+	}
+	tree, err := s.mailboxTree(ctx, mail.RightLookup)
+	if err != nil {
+		return reply{}, err
+	}
+	if len(tree.nodes) > maxNotified {
+		return reply{}, no("NOTIFICATIONOVERFLOW", "the account has too many mailboxes")
+	}
+	n := &notify{selected: a.selected, groups: a.groups, tree: tree}
+	before := s.notify
+	s.endNotify()
+	if s.sel != nil { // an implicit NOOP (RFC 5465 §3.1)
+		err = s.update(ctx, true)
+	}
+	var states map[mail.MailboxID]mail.MailboxState
+	if err == nil {
+		s.setNotify(n)
+		if states, err = s.statesOf(ctx, s.notified()); err == nil && n.wants(eventMetadata|eventServerMetadata) {
+			err = s.watchMetadata(ctx)
+		}
+	}
+	if err != nil {
+		s.notifyAgain(before)
+		return reply{}, err
+	}
+	n.known = states
+	s.notifyNoAccess()
+	if a.status {
+		s.notifyStatus()
+	}
+	return reply{}, nil
+}
