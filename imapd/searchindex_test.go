@@ -82,6 +82,14 @@ func TestIndexedSearchFindsWhatScanningFinds(t *testing.T) {
 		cl.login(t, "ann@example.test")
 		cl.ok(t, "SELECT INBOX")
 	}
+	// These search INBOX and, with the same program, a mailbox too small to ask
+	// the index about.
+	indexedBoth, plainBoth := dial(t, addr), dial(t, plainAddr)
+	for _, cl := range []*client{indexedBoth, plainBoth} {
+		_ = cl.SetDeadline(time.Now().Add(4 * time.Minute))
+		cl.login(t, "ann@example.test")
+	}
+	other.ok(t, "CREATE Few")
 	rnd := rand.New(rand.NewPCG(7, 7))
 	var texts []string
 	for round := range 4 {
@@ -90,6 +98,7 @@ func TestIndexedSearchFindsWhatScanningFinds(t *testing.T) {
 			texts = append(texts, text)
 			other.ok(t, fmt.Sprintf("APPEND INBOX {%d+}\r\n%s", len(text), text))
 		}
+		other.ok(t, "COPY 60:62 Few")
 		indexed.ok(t, "NOOP")
 		plain.ok(t, "NOOP")
 		disturb(t, rnd, other)
@@ -99,6 +108,10 @@ func TestIndexedSearchFindsWhatScanningFinds(t *testing.T) {
 			got, want := indexed.ok(t, "SEARCH CHARSET UTF-8 "+key), plain.ok(t, "SEARCH CHARSET UTF-8 "+key)
 			if got != want {
 				t.Errorf("round %d, %q:\n with the index %s\n without        %s", round, key, got, want)
+			}
+			both := "ESEARCH IN (MAILBOXES (INBOX Few)) RETURN (ALL) CHARSET UTF-8 " + key
+			if got, want := indexedBoth.ok(t, both), plainBoth.ok(t, both); got != want {
+				t.Errorf("round %d, %q in two mailboxes:\n with the index %s\n without        %s", round, key, got, want)
 			}
 		}
 	}
