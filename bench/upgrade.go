@@ -74,7 +74,7 @@ func fillOld(ctx context.Context, dir string, o options) (*upgraded, error) {
 	if err != nil {
 		return nil, err
 	}
-	inst, err := testbed.Start(ctx, testbed.Options{Binary: binary, Dir: dir, Settings: local + quiet})
+	inst, err := testbed.Start(ctx, testbed.Options{Binary: binary, Dir: dir, Settings: local + quiet, MailOnly: true})
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (w *world) allIsWell(t *testing.T) {
 // zoneFile: what a pipe gets holds the records that --json gives, but those
 // that are no matter of the zone.
 func (w *world) zoneFile(t *testing.T) {
-	out, err := w.CLI("", "dns", domain)
+	out, err := w.CLI("", append([]string{"dns", domain}, byACME...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func wrong(r record) string {
 			"dmarc": `"v=DMARC1; p=later"`, "tlsrpt": `"v=TLSRPTv1; rua=nobody"`,
 			"mta-sts": `"v=STSv1; id=old;"`}[r.Kind]
 	}
-	return r.Name + ". IN " + r.Type + " " + map[string]string{"MX": "10 elsewhere.test.", "A": "127.0.0.2", "PTR": "elsewhere.test.", "CNAME": "elsewhere.test.",
+	return r.Name + ". IN " + r.Type + " " + map[string]string{"MX": "10 elsewhere.test.", "A": "127.0.0.2", "PTR": "elsewhere.test.", "CNAME": "elsewhere.test.", "CAA": `0 issue "other.test"`,
 		"SRV": "0 0 1 elsewhere.test.", "TLSA": "3 1 1 " + strings.Repeat("00", 32)}[r.Type]
 }
 

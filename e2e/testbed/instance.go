@@ -36,6 +36,8 @@ type Options struct {
 	Relay    int    // relay_port; 0 : not set
 	Settings string // more lines of the file, above its tables
 	Env      []string
+	// MailOnly leaves HTTP and metrics out, which older programs do not know.
+	MailOnly bool
 }
 
 // Instance is one running postroom.
@@ -131,9 +133,11 @@ func (i *Instance) writeConfig() error {
 		fmt.Fprintf(&b, "relay_port = %d\n", i.Relay)
 	}
 	b.WriteString(i.Settings + "\n")
-	fmt.Fprintf(&b, "[listen]\nsmtp = [%q]\nsubmissions = [%q]\nsubmission = [%q]\nimap = [%q]\nimaps = [%q]\nhttp = [%q]\nhttps = [%q]\nmetrics = [%q]\n",
-		i.Ports.SMTP, i.Ports.Submissions, i.Ports.Submission, i.Ports.IMAP, i.Ports.IMAPS,
-		i.Ports.HTTP, i.Ports.HTTPS, i.Ports.Metrics)
+	fmt.Fprintf(&b, "[listen]\nsmtp = [%q]\nsubmissions = [%q]\nsubmission = [%q]\nimap = [%q]\nimaps = [%q]\n",
+		i.Ports.SMTP, i.Ports.Submissions, i.Ports.Submission, i.Ports.IMAP, i.Ports.IMAPS)
+	if !i.MailOnly {
+		fmt.Fprintf(&b, "http = [%q]\nhttps = [%q]\nmetrics = [%q]\n", i.Ports.HTTP, i.Ports.HTTPS, i.Ports.Metrics)
+	}
 	return os.WriteFile(i.Config, []byte(b.String()), 0o600)
 }
 
