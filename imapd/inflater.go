@@ -5,36 +5,48 @@ import (
 	"errors"
 	"io"
 	"iter"
-
-	"github.com/klauspost/compress/flate"
 )
 
 // inflater undoes DEFLATE (RFC 1951) as far as input is there. It is a
 // coroutine: when input runs out in the middle of a block it stands still, and
-// a time-out of the connection does not harm it. At the end of a block it can
-// rest, and then holds the window only.
+// a time-out of the connection does not harm it. At the end of a block, and in
+// one without codes of its own, it can rest, and then holds the window only.
+//
+// It takes an octet only when the bits that it has do not decide the next
+// symbol. Clients flush by Z_PARTIAL_FLUSH, which keeps up to seven bits back:
+// who looks further ahead waits for bits that come with the next command, and
+// the client waits for its answer.
 type inflater struct {
 	in  []byte // arrived, not consumed
 	out []byte // inflated, not taken
 	err error  // it ended
 
-	read int64   // octets consumed since the coroutine began
-	last [2]byte // the last two of them
+	bits   uint32 // taken from in, not consumed, the first lowest
+	nbits  int
+	window []byte // what was inflated, at least the last 32 KiB
+	given  int    // how much of window was output
 
-	// end is the end of the last block, endRead what was consumed there. The
-	// last behind octets of that hold bits of the next block.
-	end     flate.InflateCheckpoint
-	endRead int64
-	behind  int
-	ahead   int64 // how much end.CompressedOffset is too high
+	last     bool // this block ends the stream
+	fixed    bool // it stands in a block with the fixed codes
+	calm     bool // and what it waits for is a symbol of it, or the next block
+	literals *prefixCode
+	offsets  *prefixCode
 
 	next  func() (struct{}, bool) // nil at rest
 	stop  func()
 	yield func(struct{}) bool
 }
 
-// errRest ends the coroutine.
-var errRest = errors.New("at rest")
+const (
+	windowSize = 32 << 10
+	// outputSize is how much is inflated before it is given.
+	outputSize = 4 << 10
+)
+
+var (
+	errRest    = errors.New("at rest")
+	errDeflate = errors.New("not DEFLATE")
+)
 
 // inflate works until there is output, and gives false when it wants input.
 func (f *inflater) inflate() bool {
@@ -45,79 +57,91 @@ func (f *inflater) inflate() bool {
 		if len(f.in) == 0 {
 			return false
 		}
-		f.begin()
+		f.next, f.stop = iter.Pull(f.run)
 	}
 	f.next()
 	return len(f.out) > 0 || f.err != nil
 }
 
-// begin starts the coroutine where it came to rest.
-func (f *inflater) begin() {
-	f.in = append(bytes.Clone(f.last[len(f.last)-f.behind:]), f.in...)
-	f.read, f.ahead, f.behind, f.endRead = 0, 0, 0, -1
-	f.next, f.stop = iter.Pull(f.run)
-}
-
 // run is the coroutine: it yields when it has output or wants input.
 func (f *inflater) run(yield func(struct{}) bool) {
 	f.yield = yield
-	// Clients flush by Z_SYNC_FLUSH or Z_PARTIAL_FLUSH: only when each block's
-	// output is given at its end does the second kind bring a command through.
-	r := flate.NewReaderOpts(f, flate.WithPartialBlock(), flate.WithResumeFrom(f.end), flate.WithEobCallback(f.blockEnd))
-	buf := make([]byte, 4<<10)
-	for {
-		n, err := r.Read(buf)
-		if f.out = buf[:n]; n > 0 && !yield(struct{}{}) {
+	for f.err == nil && (f.fixed || !f.last) {
+		if f.fixed {
+			f.coded()
+		} else {
+			f.block()
+		}
+		f.give()
+	}
+	if f.err == nil {
+		f.err = io.EOF
+	}
+}
+
+// wait hands over to the session.
+func (f *inflater) wait() {
+	if f.err == nil && !f.yield(struct{}{}) {
+		f.err = errRest
+	}
+}
+
+// give outputs what was inflated since, and keeps the window.
+func (f *inflater) give() {
+	if f.given < len(f.window) {
+		f.out = f.window[f.given:]
+		f.wait()
+	}
+	if len(f.window) > 2*windowSize {
+		f.window = append(f.window[:0], f.window[len(f.window)-windowSize:]...)
+	}
+	f.given = len(f.window)
+}
+
+// want waits until n bits are at hand, n at most 16.
+func (f *inflater) want(n int) {
+	for f.nbits < n {
+		for len(f.in) == 0 && f.err == nil {
+			f.wait()
+		}
+		if f.err != nil {
 			return
 		}
-		if err != nil {
-			f.err = err
-			return
-		}
+		f.bits |= uint32(f.in[0]) << f.nbits
+		f.in = f.in[1:]
+		f.nbits += 8
 	}
 }
 
-// blockEnd notes where a block ended. The library counts an octet twice when a
-// stored block begins behind bits that it had read already; then offset and
-// what was read drift apart, once and for all.
-func (f *inflater) blockEnd(at flate.InflateCheckpoint) {
-	f.end, f.endRead = at, f.read
-	f.ahead = max(f.ahead, at.CompressedOffset-f.read)
-	f.behind = int(f.read + f.ahead - at.CompressedOffset)
-}
-
-// ReadByte gives the coroutine its input.
-func (f *inflater) ReadByte() (byte, error) {
-	for len(f.in) == 0 {
-		if !f.yield(struct{}{}) {
-			return 0, errRest
-		}
+// take consumes n bits, at most 16. After an error they are zeros.
+func (f *inflater) take(n int) int {
+	if f.want(n); f.err != nil {
+		return 0
 	}
-	c := f.in[0]
-	f.in = f.in[1:]
-	f.read++
-	f.last = [2]byte{f.last[1], c}
-	return c, nil
+	v := int(f.bits & (1<<n - 1))
+	f.bits >>= n
+	f.nbits -= n
+	return v
 }
 
-// Read is ReadByte for stored blocks.
-func (f *inflater) Read(p []byte) (n int, err error) {
-	for n < len(p) && (n == 0 || len(f.in) > 0) && err == nil {
-		if p[n], err = f.ReadByte(); err == nil {
-			n++
-		}
+// put adds an inflated octet.
+func (f *inflater) put(c byte) {
+	f.window = append(f.window, c)
+	if len(f.window)-f.given >= outputSize {
+		f.give()
 	}
-	return n, err
 }
 
-// rest gives back everything but the window, if a block just ended.
+// rest gives back everything but the window, if it may.
 func (f *inflater) rest() {
-	if f.next == nil || f.err != nil || len(f.in)+len(f.out) > 0 || f.read != f.endRead || f.behind > len(f.last) {
+	if f.next == nil || f.err != nil || len(f.in)+len(f.out) > 0 || !f.calm || f.given < len(f.window) {
 		return
 	}
 	f.close()
-	f.end.Window, f.end.CompressedOffset = bytes.Clone(f.end.Window), 0
-	f.out, f.err = nil, nil
+	f.window = bytes.Clone(f.window[max(0, len(f.window)-windowSize):])
+	f.given = len(f.window)
+	f.literals, f.offsets = nil, nil
+	f.err = nil
 }
 
 // close ends the coroutine.
@@ -127,5 +151,3 @@ func (f *inflater) close() {
 		f.next, f.stop, f.yield = nil, nil, nil
 	}
 }
-
-var _ io.ByteReader = (*inflater)(nil)
