@@ -71,6 +71,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "PARTIAL", rfc: "9394", states: loggedIn, transcripts: "partial"},
 	{name: "MULTISEARCH", rfc: "7377", states: loggedIn, transcripts: "multisearch"},
 	{name: "SEARCH=FUZZY", rfc: "6203", states: loggedIn, transcripts: "fuzzy"},
+	{name: "FILTERS", rfc: "5466", states: loggedIn, transcripts: "filters"},
 	{name: "WITHIN", rfc: "5032", states: loggedIn, transcripts: "within"},
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},

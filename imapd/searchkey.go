@@ -17,6 +17,7 @@ type searchParser struct {
 	args  *searchArgs
 	// inFuzzy: the key stands inside FUZZY.
 	inFuzzy bool
+	filters *filters // nil: not known yet
 }
 
 // Bounds of one search program.
@@ -55,8 +56,9 @@ func init() {
 			p.d.SP()
 			return anyOf([]criterion{a, p.key()})
 		},
-		"FUZZY": func(p *searchParser) criterion { return p.fuzzy() },
-		"UID":   func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
+		"FUZZY":  func(p *searchParser) criterion { return p.fuzzy() },
+		"FILTER": func(p *searchParser) criterion { return p.filter() },
+		"UID":    func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
 
 		"BEFORE":     received(func(day, t time.Time) bool { return day.Before(t) }),
 		"ON":         received(func(day, t time.Time) bool { return day.Equal(t) }),
