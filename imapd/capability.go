@@ -65,6 +65,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "ESORT", rfc: "5267", states: loggedIn, transcripts: "esort"},
 	{name: "THREAD=ORDEREDSUBJECT", rfc: "5256", states: loggedIn, transcripts: "thread"},
 	{name: "THREAD=REFERENCES", rfc: "5256", states: loggedIn, transcripts: "thread"},
+	{name: "THREAD=REFS", rfc: "5256", states: loggedIn, transcripts: "thread"},
 	{name: "I18NLEVEL=1", rfc: "5255", states: loggedIn, transcripts: "i18n"},
 	{name: "CONTEXT=SEARCH", rfc: "5267", states: loggedIn, transcripts: "context"},
 	{name: "CONTEXT=SORT", rfc: "5267", states: loggedIn, transcripts: "context"},
