@@ -91,6 +91,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "RIGHTS=texk", rfc: "4314", states: loggedIn, transcripts: "acl"},
 	{name: "LIST-MYRIGHTS", rfc: "8440", states: loggedIn, transcripts: "acl"},
 	{name: "METADATA", rfc: "5464", states: loggedIn, enable: featureMetadata, transcripts: "metadata"},
+	{name: "LIST-METADATA", rfc: "9590", states: loggedIn, transcripts: "metadata"},
 	{name: "QUOTA=RES-MESSAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},
 })
