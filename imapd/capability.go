@@ -87,6 +87,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "SAVEDATE", rfc: "8514", states: loggedIn, transcripts: "savedate"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
+	{name: "QUOTASET", rfc: "9208", states: loggedIn, when: func(s *session) bool { return s.identity.Admin }, transcripts: "quota"},
 	{name: "ACL", rfc: "4314", states: loggedIn, transcripts: "acl"},
 	{name: "RIGHTS=texk", rfc: "4314", states: loggedIn, transcripts: "acl"},
 	{name: "LIST-MYRIGHTS", rfc: "8440", states: loggedIn, transcripts: "acl"},

@@ -56,7 +56,7 @@ func init() {
 		{name: "IDLE", states: loggedIn, run: row(noArguments, runIdle)},
 		{name: "GETQUOTA", states: loggedIn, run: row(parseQuotaRoot, runGetQuota)},
 		{name: "GETQUOTAROOT", states: loggedIn, run: row(parseMailbox, runGetQuotaRoot)},
-		{name: "SETQUOTA", states: loggedIn, run: row(parseSetQuota, runSetQuota)},
+		{name: "SETQUOTA", states: loggedIn, capability: "QUOTASET", run: row(parseSetQuota, runSetQuota)},
 		{name: "SETACL", states: loggedIn, capability: "ACL", run: row(parseSetACL, runSetACL)},
 		{name: "DELETEACL", states: loggedIn, capability: "ACL", run: row(parseIdentifier, runDeleteACL)},
 		{name: "GETACL", states: loggedIn, capability: "ACL", run: row(parseMailbox, runGetACL)},
