@@ -77,6 +77,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
 	{name: "CATENATE", rfc: "4469", states: loggedIn, transcripts: "catenate"},
+	{name: "MESSAGELIMIT", rfc: "9738", states: loggedIn, when: func(s *session) bool { return s.srv.MessageLimit > 0 }, transcripts: "messagelimit"},
 	{name: "REPLACE", rfc: "8508", states: loggedIn, transcripts: "replace"},
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
 	{name: "PREVIEW", rfc: "8970", states: loggedIn, transcripts: "preview"},
@@ -116,8 +117,11 @@ func (s *session) capabilities() string {
 			continue
 		}
 		name := c.name
-		if name == "APPENDLIMIT" {
+		switch name {
+		case "APPENDLIMIT":
 			name += "=" + strconv.FormatInt(s.srv.MaxMessageSize, 10)
+		case "MESSAGELIMIT":
+			name += "=" + strconv.Itoa(s.srv.MessageLimit)
 		}
 		names = append(names, name)
 	}

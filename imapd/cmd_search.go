@@ -16,7 +16,10 @@ type searchArgs struct {
 	key      criterion
 	sets     []*pendingSet
 	hints    []*hint
-	modseq   bool // MODSEQ was searched for
+	scope    []func(*candidate) bool // what it looks at, at most
+	modseq   bool                    // MODSEQ was searched for
+	// whole: not for a part of the messages (RFC 9738 §3.3).
+	whole bool
 	// mailboxes: each response names its mailbox, and there is none when
 	// nothing matches (RFC 7377 §2.1).
 	mailboxes bool
@@ -159,6 +162,15 @@ func (s *session) evaluate(ctx context.Context, a *searchArgs) ([]result, error)
 		set.resolve(s)
 	}
 	q := &query{s: s, key: a.key, hints: a.hints, among: allUIDs}
+	switch {
+	case s.messageLimit() == 0:
+	case a.whole:
+		if err := s.allowWhole(s.searched(a)); err != nil {
+			return nil, err
+		}
+	case !a.mailboxes:
+		q.among = s.limit(s.searched(a))
+	}
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}

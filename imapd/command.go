@@ -187,7 +187,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		}
 	}
 	s.noteBefore(name)
-	s.holdsNumbers = false
+	s.holdsNumbers, s.limited = false, 0
 	rep, err := c.run(ctx, s, d)
 	if fatal(err) {
 		return rep, err
@@ -230,6 +230,7 @@ func (s *session) tagged(tag, name string, rep reply, err error) error {
 	if err == errReplied {
 		return nil
 	}
+	rep = s.limitReply(rep, err)
 	if err == nil {
 		s.errors = 0
 		if rep.text == "" {

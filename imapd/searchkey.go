@@ -60,6 +60,8 @@ func init() {
 		"FILTER": func(p *searchParser) criterion { return p.filter() },
 		"UID":    func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
 
+		"UIDAFTER":   uidFrom(func(uid, than mail.UID) bool { return uid > than }),
+		"UIDBEFORE":  uidFrom(func(uid, than mail.UID) bool { return uid < than }),
 		"BEFORE":     received(func(day, t time.Time) bool { return day.Before(t) }),
 		"ON":         received(func(day, t time.Time) bool { return day.Equal(t) }),
 		"SINCE":      received(func(day, t time.Time) bool { return !day.Before(t) }),
@@ -167,7 +169,7 @@ func (p *searchParser) keyword() criterion {
 func (p *searchParser) numbers(uid bool) criterion {
 	set := &pendingSet{set: p.d.NumSet(), uid: uid}
 	p.args.sets = append(p.args.sets, set)
-	return onSnapshot(func(c *candidate) bool { return set.has(c) })
+	return p.narrowing(set.has)
 }
 
 type pendingSet struct {

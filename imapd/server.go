@@ -58,6 +58,7 @@ type Config struct {
 
 	Now func() time.Time // the clock of search keys; default time.Now
 
+	MessageLimit   int           // messages that one command works on; 0: any number
 	MaxMessageSize int64         // octets of one APPEND; default 50 MiB
 	MaxConnections int           // in all; default 10,000
 	MaxPerAddress  int           // default 100

@@ -35,6 +35,7 @@ import (
 //	! subscriptions 100   names n1 to n100 are subscribed
 //	! without X Y:client  the capability X is off, Y for clients of that name
 //	! administrator       the account may set quotas; "no administrator" undoes it
+//	! message limit 3     of one command
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -178,6 +179,8 @@ func (tr *transcript) directive(text string) {
 		if err := tr.b.store.SetAccountAdmin(context.Background(), "test", tr.account, text == "administrator"); err != nil {
 			tr.t.Fatal(err)
 		}
+	case strings.HasPrefix(text, "message limit "):
+		tr.config.MessageLimit, _ = strconv.Atoi(text[len("message limit "):])
 	case text == "quota":
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)

@@ -34,6 +34,7 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		WatchMailboxes: func(m []mail.Mailbox) imapd.Watch { return watch(s.store.WatchMailboxes(m)) },
 		TLS:            s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
 		Without:        without,
+		MessageLimit:   s.cfg.IMAPMessageLimit,
 		MaxMessageSize: s.cfg.MaxMessageSize, MaxConnections: s.cfg.Limits.Connections,
 		MaxPerAddress: s.cfg.Limits.Connections, // the gate counts them, behind a proxy too
 	})
