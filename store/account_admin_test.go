@@ -12,7 +12,9 @@ import (
 func TestQuotasAreSetByAdministrators(t *testing.T) {
 	s := storetest.New(t)
 	ann, bob := storetest.Account(t, s, "ann@example.test"), storetest.Account(t, s, "bob@example.test")
-	set := func(by mail.AccountID) error { return s.SetQuotas(t.Context(), "imap:ann@example.test", by, bob, 1<<20, 7) }
+	set := func(by mail.AccountID) error {
+		return s.SetQuotas(t.Context(), "imap:ann@example.test", by, bob, 1<<20, 7)
+	}
 	quota := func() mail.Quota {
 		q, err := s.Quota(t.Context(), bob)
 		if err != nil {
