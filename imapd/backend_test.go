@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"postroom/imapd"
+	"postroom/internal/admin"
 	"postroom/internal/mail"
 	"postroom/internal/sasl/sasltest"
 	"postroom/internal/spool"
@@ -55,6 +56,11 @@ func (b *backend) account(t testing.TB, address string) mail.AccountID {
 func (b *backend) config() imapd.Config {
 	return imapd.Config{
 		Hostname: "mail.example.test", Store: b.store, Blobs: b.store, Spool: b.spool,
+		SetQuotas: func(ctx context.Context, by imapd.Identity, address string, q imapd.Quotas) error {
+			a := admin.New(admin.Config{Store: b.store, Actor: mail.Actor("imap:" + by.Login)})
+			_, err := a.SetQuotas(ctx, by.Account, address, q.Octets, q.Messages)
+			return err
+		},
 		Append: b.append, Replace: b.replace, Auth: verifier{b.room, b}, StillValid: b.stillValid,
 		WatchMailbox: func(a mail.AccountID, m mail.MailboxID) imapd.Watch {
 			w := b.store.Watch(a, m)
@@ -108,7 +114,8 @@ func (v verifier) Password(ctx context.Context, login, pw string, peer netip.Add
 	case !ok || pw != password:
 		return imapd.Identity{}, mail.Errorf(mail.CodeBadCredentials, "wrong address or password")
 	}
-	return imapd.Identity{Account: id, Login: login}, nil
+	acct, err := v.b.store.Account(ctx, id)
+	return imapd.Identity{Account: id, Login: login, Admin: acct.Admin}, err
 }
 
 func (b *backend) stillValid(_ context.Context, id imapd.Identity) error {

@@ -65,16 +65,19 @@ var capabilities = withMechanisms([]capability{
 	{name: "ESORT", rfc: "5267", states: loggedIn, transcripts: "esort"},
 	{name: "THREAD=ORDEREDSUBJECT", rfc: "5256", states: loggedIn, transcripts: "thread"},
 	{name: "THREAD=REFERENCES", rfc: "5256", states: loggedIn, transcripts: "thread"},
+	{name: "THREAD=REFS", rfc: "5256", states: loggedIn, transcripts: "thread"},
 	{name: "I18NLEVEL=1", rfc: "5255", states: loggedIn, transcripts: "i18n"},
 	{name: "CONTEXT=SEARCH", rfc: "5267", states: loggedIn, transcripts: "context"},
 	{name: "CONTEXT=SORT", rfc: "5267", states: loggedIn, transcripts: "context"},
 	{name: "PARTIAL", rfc: "9394", states: loggedIn, transcripts: "partial"},
 	{name: "MULTISEARCH", rfc: "7377", states: loggedIn, transcripts: "multisearch"},
 	{name: "SEARCH=FUZZY", rfc: "6203", states: loggedIn, transcripts: "fuzzy"},
+	{name: "FILTERS", rfc: "5466", states: loggedIn, transcripts: "filters"},
 	{name: "WITHIN", rfc: "5032", states: loggedIn, transcripts: "within"},
 	{name: "MULTIAPPEND", rfc: "3502", states: loggedIn, transcripts: "append"},
 	{name: "APPENDLIMIT", rfc: "7889", states: loggedIn, transcripts: "append"},
 	{name: "CATENATE", rfc: "4469", states: loggedIn, transcripts: "catenate"},
+	{name: "MESSAGELIMIT", rfc: "9738", states: loggedIn, when: func(s *session) bool { return s.srv.MessageLimit > 0 }, transcripts: "messagelimit"},
 	{name: "REPLACE", rfc: "8508", states: loggedIn, transcripts: "replace"},
 	{name: "BINARY", rfc: "3516", states: loggedIn, transcripts: "binary"},
 	{name: "PREVIEW", rfc: "8970", states: loggedIn, transcripts: "preview"},
@@ -85,10 +88,12 @@ var capabilities = withMechanisms([]capability{
 	{name: "SAVEDATE", rfc: "8514", states: loggedIn, transcripts: "savedate"},
 	{name: "QUOTA", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "QUOTA=RES-STORAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
+	{name: "QUOTASET", rfc: "9208", states: loggedIn, when: func(s *session) bool { return s.identity.Admin }, transcripts: "quota"},
 	{name: "ACL", rfc: "4314", states: loggedIn, transcripts: "acl"},
 	{name: "RIGHTS=texk", rfc: "4314", states: loggedIn, transcripts: "acl"},
 	{name: "LIST-MYRIGHTS", rfc: "8440", states: loggedIn, transcripts: "acl"},
 	{name: "METADATA", rfc: "5464", states: loggedIn, enable: featureMetadata, transcripts: "metadata"},
+	{name: "LIST-METADATA", rfc: "9590", states: loggedIn, transcripts: "metadata"},
 	{name: "QUOTA=RES-MESSAGE", rfc: "9208", states: loggedIn, transcripts: "quota"},
 	{name: "UTF8=ACCEPT", rfc: "6855", states: loggedIn, enable: featureUTF8, transcripts: "utf8"},
 })
@@ -112,8 +117,11 @@ func (s *session) capabilities() string {
 			continue
 		}
 		name := c.name
-		if name == "APPENDLIMIT" {
+		switch name {
+		case "APPENDLIMIT":
 			name += "=" + strconv.FormatInt(s.srv.MaxMessageSize, 10)
+		case "MESSAGELIMIT":
+			name += "=" + strconv.Itoa(s.srv.MessageLimit)
 		}
 		names = append(names, name)
 	}

@@ -53,6 +53,9 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 		if len(messages) >= maxMultiAppend {
 			return reply{}, no("LIMIT", "too many messages in one APPEND")
 		}
+		if most := s.messageLimit(); most > 0 && len(messages) >= most {
+			return reply{}, no("MESSAGELIMIT "+strconv.Itoa(most), "too many messages in one APPEND")
+		}
 		m, err := s.appendMessage(ctx, d, p, Replaced{})
 		if err != nil {
 			return reply{}, err

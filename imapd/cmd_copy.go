@@ -37,6 +37,11 @@ func (s *session) copy(ctx context.Context, a copyArgs, uid bool) (reply, error)
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
+	if s.limit(uids); s.limited != 0 { // all or none (RFC 9738 §3.1)
+		code := s.limitCode()
+		s.limited = 0
+		return reply{}, no(code, "too many messages to copy at once")
+	}
 	ctx = s.guardCopy(ctx, dst, mail.RightRead)
 	var res mail.CopyResult
 	if s.across(dst) {

@@ -57,7 +57,10 @@ func runESearch(ctx context.Context, s *session, a *esearchArgs) (reply, error) 
 	}
 	var boxes []mail.Mailbox
 	if elsewhere {
-		var err error
+		err := s.fill(ctx, &a.searchArgs)
+		if err != nil {
+			return reply{}, err
+		}
 		if boxes, err = s.sources(ctx, a.sources); err != nil {
 			return reply{}, err
 		}
@@ -120,7 +123,7 @@ func (s *session) searchIn(ctx context.Context, box mail.Mailbox, a *esearchArgs
 	} else if err != nil {
 		return err
 	}
-	if err := s.admit(&a.searchArgs); err != nil {
+	if err := s.admit(ctx, &a.searchArgs); err != nil {
 		return err
 	}
 	found, err := s.evaluate(ctx, &a.searchArgs)

@@ -41,6 +41,9 @@ func (s *session) expunge(ctx context.Context, set *wire.NumSet) (reply, error) 
 		only = uids
 	}
 	uids := s.deletedUIDs(only)
+	if set != nil {
+		uids = s.limit(uids)
+	}
 	if len(uids) == 0 {
 		return reply{}, nil
 	}

@@ -132,11 +132,14 @@ func (s *session) fetch(ctx context.Context, a fetchArgs, uid bool) (reply, erro
 	}
 	if a.partial != nil {
 		uids = a.partial.clip(s, uids) // before CHANGEDSINCE (RFC 9394 §3.4)
+		if err := s.allowWhole(uids); err != nil {
+			return reply{}, err
+		}
 	}
 	if a.changedSince != nil {
 		uids = s.changedSince(uids, *a.changedSince)
 	}
-	if len(uids) == 0 {
+	if uids = s.limit(uids); len(uids) == 0 {
 		return reply{}, nil
 	}
 	f := newFetch(s, a)

@@ -35,13 +35,13 @@ func parseGetMetadata(s *session, d *wire.Decoder) (a getMetadataArgs) {
 	d.SP()
 	if d.Try('(') {
 		if c := d.Peek() | 0x20; c < 'a' || c > 'z' {
-			a.parseNames(d)
+			a.names = parseNames(d)
 			return a
 		}
 		a.parseOptions(d)
 		d.SP()
 		if d.Try('(') {
-			a.parseNames(d)
+			a.names = parseNames(d)
 			return a
 		}
 	}
@@ -49,14 +49,16 @@ func parseGetMetadata(s *session, d *wire.Decoder) (a getMetadataArgs) {
 	return a
 }
 
-func (a *getMetadataArgs) parseNames(d *wire.Decoder) {
+// parseNames parses the entries of a list that has begun.
+func parseNames(d *wire.Decoder) (names []string) {
 	for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
-		if len(a.names) == maxEntryNames {
+		if len(names) == maxEntryNames {
 			d.Fail("too many entries")
 		}
-		a.names = append(a.names, entryName(d, false))
+		names = append(names, entryName(d, false))
 	}
 	d.Expect(')')
+	return names
 }
 
 // getmetadata-option = "MAXSIZE" SP number / "DEPTH" SP ("0" / "1" / "infinity")

@@ -16,6 +16,7 @@ type listArgs struct {
 	patterns                          []string
 	returnSubscribed, myRights        bool
 	status                            []statusItem
+	metadata                          []string // entries
 }
 
 // Bounds of what LIST matches: patterns times names is work. maxPattern octets
@@ -100,6 +101,10 @@ func parseListReturn(d *wire.Decoder, a *listArgs) {
 		case "STATUS":
 			d.SP()
 			a.status = parseStatusItems(d)
+		case "METADATA": // RFC 9590: "METADATA" SP "(" entry *(SP entry) ")"
+			d.SP()
+			d.Expect('(')
+			a.metadata = parseNames(d)
 		default:
 			d.Fail("unknown LIST return option")
 		}
@@ -135,6 +140,7 @@ func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	annotations := a.annotations(shown)
 	for _, n := range shown {
 		s.writeList(a, n, n.name)
 		if a.myRights && n.box != nil && a.selects(n) {
@@ -142,6 +148,11 @@ func runList(ctx context.Context, s *session, a listArgs) (reply, error) {
 		}
 		if state, ok := states[n.id()]; ok {
 			s.writeStatus(*n.box, state, a.status)
+		}
+		if a.annotated(n) {
+			if err := annotations.writeNext(ctx, s); err != nil {
+				return reply{}, err
+			}
 		}
 	}
 	return reply{}, nil

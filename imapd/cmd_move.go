@@ -30,6 +30,7 @@ func (s *session) move(ctx context.Context, a copyArgs, uid bool) (reply, error)
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
+	uids = s.limit(uids)
 	ctx = s.guardCopy(ctx, dst, moveRights)
 	var res mail.CopyResult
 	if s.across(dst) {

@@ -16,13 +16,20 @@ type searchArgs struct {
 	key      criterion
 	sets     []*pendingSet
 	hints    []*hint
-	modseq   bool // MODSEQ was searched for
+	scope    []func(*candidate) bool // what it looks at, at most
+	modseq   bool                    // MODSEQ was searched for
+	// whole: not for a part of the messages (RFC 9738 §3.3).
+	whole bool
 	// mailboxes: each response names its mailbox, and there is none when
 	// nothing matches (RFC 7377 §2.1).
 	mailboxes bool
 	// fuzzy: FUZZY was given; relevant is what scores are made by.
 	fuzzy    bool
 	relevant []relevant
+	// filtered: FILTER was given, so the program is read again when it runs;
+	// filled: it was.
+	filtered, filled bool
+	program          wire.Decoder // before the keys
 }
 
 // parseSearch parses
@@ -50,10 +57,14 @@ func (a *searchArgs) parseProgram(s *session, d *wire.Decoder) {
 }
 
 func (a *searchArgs) parseKeys(s *session, d *wire.Decoder) {
-	p := &searchParser{s: s, d: d, args: a}
+	a.program = *d
+	a.readKeys(&searchParser{s: s, d: d, args: a})
+}
+
+func (a *searchArgs) readKeys(p *searchParser) {
 	a.key = p.list()
-	if a.returns.relevancy && !a.fuzzy {
-		d.Fail("RELEVANCY goes with FUZZY") // RFC 6203 §4
+	if a.returns.relevancy && !a.fuzzy && a.filtered == a.filled {
+		p.d.Fail("RELEVANCY goes with FUZZY") // RFC 6203 §4
 	}
 }
 
@@ -74,7 +85,7 @@ func (a *searchArgs) numbered() bool {
 // holdNumbers keeps VANISHED back in a UID command whose keys have sequence
 // numbers (RFC 7162 §3.2.10.2).
 func (s *session) holdNumbers(a *searchArgs) {
-	s.holdsNumbers = s.has(featureQresync) && a.numbered()
+	s.holdsNumbers = s.has(featureQresync) && (a.numbered() || a.filtered)
 }
 
 func (s *session) search(ctx context.Context, a *searchArgs, uid bool) (reply, error) {
@@ -115,7 +126,7 @@ type result struct {
 
 // runProgram gives what matches, ascending.
 func (s *session) runProgram(ctx context.Context, a *searchArgs) ([]result, error) {
-	if err := s.admit(a); err != nil {
+	if err := s.admit(ctx, a); err != nil {
 		return nil, err
 	}
 	if err := s.numbers(ctx); err != nil {
@@ -124,9 +135,12 @@ func (s *session) runProgram(ctx context.Context, a *searchArgs) ([]result, erro
 	return s.evaluate(ctx, a)
 }
 
-// admit refuses a program whose charset is not known or that has sequence
-// numbers with UIDONLY, and switches on what it implies.
-func (s *session) admit(a *searchArgs) error {
+// admit fills in filters, refuses a program whose charset is not known or that
+// has sequence numbers with UIDONLY, and switches on what it implies.
+func (s *session) admit(ctx context.Context, a *searchArgs) error {
+	if err := s.fill(ctx, a); err != nil {
+		return err
+	}
 	if a.charset != "" && !message.KnownCharset(a.charset) {
 		return mail.Errorf(mail.CodeUnknownCharset, "charset not supported")
 	}
@@ -148,6 +162,15 @@ func (s *session) evaluate(ctx context.Context, a *searchArgs) ([]result, error)
 		set.resolve(s)
 	}
 	q := &query{s: s, key: a.key, hints: a.hints, among: allUIDs}
+	switch {
+	case s.messageLimit() == 0:
+	case a.whole:
+		if err := s.allowWhole(s.searched(a)); err != nil {
+			return nil, err
+		}
+	case !a.mailboxes:
+		q.among = s.limit(s.searched(a))
+	}
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}

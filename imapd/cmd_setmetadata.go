@@ -50,6 +50,10 @@ func runSetMetadata(ctx context.Context, s *session, a setMetadataArgs) (reply, 
 			return reply{}, no("NOPERM", "the server's shared entries are read-only")
 		case a.mailbox != "" && x.Entry == specialUseEntry:
 			return reply{}, no("CANNOT", "a special use is given by CREATE")
+		case a.mailbox == "":
+			if err := s.checkFilter(x); err != nil {
+				return reply{}, err
+			}
 		}
 	}
 	p, err := s.metadataOf(ctx, a.mailbox)

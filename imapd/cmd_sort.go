@@ -36,7 +36,7 @@ func parseSort(s *session, d *wire.Decoder) *sortArgs {
 //
 //	search-criteria = charset 1*(SP search-key)   ; RFC 5256 §5
 func (a *searchArgs) parseCriteria(s *session, d *wire.Decoder) {
-	a.charset = d.AString()
+	a.charset, a.whole = d.AString(), true
 	d.SP()
 	a.parseKeys(s, d)
 }

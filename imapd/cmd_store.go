@@ -85,6 +85,7 @@ func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, erro
 	if err != nil || len(uids) == 0 {
 		return reply{}, err
 	}
+	uids = s.limit(uids)
 	var res mail.StoreResult
 	if err := s.storeFlags(ctx, a, uid, uids, a.unchangedSince, &res); err != nil {
 		return reply{}, err

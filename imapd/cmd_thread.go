@@ -27,10 +27,12 @@ type threader interface {
 	Forest() *threading.Forest
 }
 
-// threadAlgorithms is that table (RFC 5256 §BASE.6.4.THREAD).
+// threadAlgorithms is that table (RFC 5256 §BASE.6.4.THREAD and, for REFS,
+// draft-ietf-morg-inthread-01 §4).
 var threadAlgorithms = map[string]*threadAlgorithm{
 	"ORDEREDSUBJECT": {false, func() threader { return threading.NewOrderedSubject() }},
 	"REFERENCES":     {true, func() threader { return threading.NewReferences() }},
+	"REFS":           {true, func() threader { return threading.NewRefs() }},
 }
 
 // parseThread parses
@@ -86,7 +88,7 @@ func (s *session) thread(ctx context.Context, a *threadArgs, uid bool) (reply, e
 
 func threadMessage(r *mail.MessageRow) *threading.Message {
 	base, reply := baseSubject(r)
-	return &threading.Message{Sent: sentDate(r).UnixMicro(), Subject: casemap.Key(base), Reply: reply}
+	return &threading.Message{Sent: sentDate(r).UnixMicro(), Received: r.Received.UnixMicro(), Subject: casemap.Key(base), Reply: reply}
 }
 
 // addAncestors reads the ids of a message. One whose fields are too long to

@@ -56,7 +56,7 @@ func init() {
 		{name: "IDLE", states: loggedIn, run: row(noArguments, runIdle)},
 		{name: "GETQUOTA", states: loggedIn, run: row(parseQuotaRoot, runGetQuota)},
 		{name: "GETQUOTAROOT", states: loggedIn, run: row(parseMailbox, runGetQuotaRoot)},
-		{name: "SETQUOTA", states: loggedIn, run: row(parseSetQuota, runSetQuota)},
+		{name: "SETQUOTA", states: loggedIn, capability: "QUOTASET", run: row(parseSetQuota, runSetQuota)},
 		{name: "SETACL", states: loggedIn, capability: "ACL", run: row(parseSetACL, runSetACL)},
 		{name: "DELETEACL", states: loggedIn, capability: "ACL", run: row(parseIdentifier, runDeleteACL)},
 		{name: "GETACL", states: loggedIn, capability: "ACL", run: row(parseMailbox, runGetACL)},
@@ -187,7 +187,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		}
 	}
 	s.noteBefore(name)
-	s.holdsNumbers = false
+	s.holdsNumbers, s.limited = false, 0
 	rep, err := c.run(ctx, s, d)
 	if fatal(err) {
 		return rep, err
@@ -230,6 +230,7 @@ func (s *session) tagged(tag, name string, rep reply, err error) error {
 	if err == errReplied {
 		return nil
 	}
+	rep = s.limitReply(rep, err)
 	if err == nil {
 		s.errors = 0
 		if rep.text == "" {

@@ -38,6 +38,10 @@ func (s *session) follow(a *searchArgs, uid bool, found []result, order *liveOrd
 	if !a.returns.update {
 		return
 	}
+	if s.limited != 0 {
+		s.enc.Raw("* NO [NOUPDATE ").String(s.tag).Raw("] part of a search is not kept up to date\r\n")
+		return
+	}
 	sorts := 0
 	for _, l := range s.sel.live {
 		if l.order != nil {

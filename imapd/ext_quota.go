@@ -4,11 +4,13 @@ import (
 	"context"
 
 	"postroom/imapd/wire"
+	"postroom/internal/address"
 	"postroom/internal/mail"
 )
 
-// QUOTA (RFC 9208) with the one root "": the account. Its resources are STORAGE,
-// in units of 1024 octets, and MESSAGE; one without a limit is not listed.
+// QUOTA (RFC 9208). A root is an account: "" is the user's own, and those of
+// others, for administrators, have its address as name. Resources are STORAGE, in
+// units of 1024 octets, and MESSAGE; one without a limit is not listed.
 
 // parseQuotaRoot parses
 //
@@ -16,10 +18,41 @@ import (
 func parseQuotaRoot(_ *session, d *wire.Decoder) string { return d.AString() }
 
 func runGetQuota(ctx context.Context, s *session, root string) (reply, error) {
-	if root != "" {
-		return reply{}, no("NONEXISTENT", "no such quota root")
+	acct, err := s.quotaRoot(ctx, root)
+	if err != nil {
+		return reply{}, err
 	}
-	return reply{}, s.writeQuota(ctx)
+	return reply{}, s.writeQuota(ctx, root, acct)
+}
+
+// quotaRoot finds whose root it is: "" is the user's own, and for administrators
+// the address of an account is that account's. To others there is but one.
+func (s *session) quotaRoot(ctx context.Context, root string) (mail.AccountID, error) {
+	if root == "" {
+		return s.identity.Account, nil
+	}
+	admin, err := s.isAdmin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	a, err := address.Parse(root)
+	if err != nil || !admin {
+		return 0, no("NONEXISTENT", "no such quota root")
+	}
+	acct, err := s.srv.Store.AccountByAddress(ctx, a)
+	if mail.Is(err, mail.CodeNotFound) || err == nil && acct.Deleted {
+		err = no("NONEXISTENT", "no such quota root")
+	}
+	return acct.ID, err
+}
+
+// isAdmin looks again: it may have changed since the log-in.
+func (s *session) isAdmin(ctx context.Context) (bool, error) {
+	if !s.identity.Admin {
+		return false, nil
+	}
+	acct, err := s.srv.Store.Account(ctx, s.identity.Account)
+	return acct.Admin, err
 }
 
 // getquotaroot = "GETQUOTAROOT" SP mailbox            ; RFC 9208 §4.1.2
@@ -28,20 +61,36 @@ func runGetQuotaRoot(ctx context.Context, s *session, name string) (reply, error
 	if err != nil {
 		return reply{}, err
 	}
-	if p.box.Account != s.identity.Account { // no root that this user could ask for
+	if p.box.Account == s.identity.Account {
+		s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(` ""`, "\r\n")
+		return reply{}, s.writeQuota(ctx, "", p.box.Account)
+	}
+	admin, err := s.isAdmin(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	if !admin { // no root that this user could ask for
 		s.enc.Raw("* QUOTAROOT ").Mailbox(name).CRLF()
 		return reply{}, nil
 	}
-	s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(` ""`, "\r\n")
-	return reply{}, s.writeQuota(ctx)
+	owner, err := s.srv.Store.Account(ctx, p.box.Account)
+	if err != nil {
+		return reply{}, err
+	}
+	root := address.Display(owner.Address)
+	s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(" ").AString(root).CRLF()
+	return reply{}, s.writeQuota(ctx, root, owner.ID)
 }
 
-func (s *session) writeQuota(ctx context.Context) error {
-	q, err := s.srv.Store.Quota(ctx, s.identity.Account)
+// writeQuota writes
+//
+//	quota-response = "QUOTA" SP quota-root-name SP quota-list   ; RFC 9208 §7
+func (s *session) writeQuota(ctx context.Context, root string, account mail.AccountID) error {
+	q, err := s.srv.Store.Quota(ctx, account)
 	if err != nil {
 		return err
 	}
-	s.enc.Raw(`* QUOTA "" (`)
+	s.enc.Raw("* QUOTA ").AString(root).Raw(" (")
 	if q.LimitBytes > 0 {
 		s.enc.Raw("STORAGE ").Number(kibibytes(q.UsedBytes)).Raw(" ").Number(kibibytes(q.LimitBytes))
 	}
@@ -56,27 +105,3 @@ func (s *session) writeQuota(ctx context.Context) error {
 }
 
 func kibibytes(n int64) uint64 { return uint64(max(n, 0)+1023) / 1024 }
-
-// parseSetQuota parses
-//
-//	setquota = "SETQUOTA" SP quota-root-name SP setquota-list   ; RFC 9208 §4.1.3
-//	setquota-list = "(" [setquota-resource *(SP setquota-resource)] ")"
-func parseSetQuota(_ *session, d *wire.Decoder) struct{} {
-	d.AString()
-	d.SP()
-	d.Expect('(')
-	for first := true; d.Err() == nil && !d.Try(')'); first = false {
-		if !first {
-			d.SP()
-		}
-		d.Atom()
-		d.SP()
-		d.Number64()
-	}
-	return struct{}{}
-}
-
-// runSetQuota: quotas are the administrator's to set.
-func runSetQuota(context.Context, *session, struct{}) (reply, error) {
-	return reply{}, mail.Errorf(mail.CodeNoPermission, "quotas are set by the administrator")
-}

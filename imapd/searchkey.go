@@ -17,6 +17,7 @@ type searchParser struct {
 	args  *searchArgs
 	// inFuzzy: the key stands inside FUZZY.
 	inFuzzy bool
+	filters *filters // nil: not known yet
 }
 
 // Bounds of one search program.
@@ -55,9 +56,12 @@ func init() {
 			p.d.SP()
 			return anyOf([]criterion{a, p.key()})
 		},
-		"FUZZY": func(p *searchParser) criterion { return p.fuzzy() },
-		"UID":   func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
+		"FUZZY":  func(p *searchParser) criterion { return p.fuzzy() },
+		"FILTER": func(p *searchParser) criterion { return p.filter() },
+		"UID":    func(p *searchParser) criterion { p.d.SP(); return p.numbers(true) },
 
+		"UIDAFTER":   uidFrom(func(uid, than mail.UID) bool { return uid > than }),
+		"UIDBEFORE":  uidFrom(func(uid, than mail.UID) bool { return uid < than }),
 		"BEFORE":     received(func(day, t time.Time) bool { return day.Before(t) }),
 		"ON":         received(func(day, t time.Time) bool { return day.Equal(t) }),
 		"SINCE":      received(func(day, t time.Time) bool { return !day.Before(t) }),
@@ -165,7 +169,7 @@ func (p *searchParser) keyword() criterion {
 func (p *searchParser) numbers(uid bool) criterion {
 	set := &pendingSet{set: p.d.NumSet(), uid: uid}
 	p.args.sets = append(p.args.sets, set)
-	return onSnapshot(func(c *candidate) bool { return set.has(c) })
+	return p.narrowing(set.has)
 }
 
 type pendingSet struct {

@@ -37,6 +37,9 @@ type Config struct {
 	StillValid func(context.Context, Identity) error
 	// NoteLogin keeps log-ins and failed ones, without waiting; nil: nobody does.
 	NoteLogin func(mail.Login)
+	// SetQuotas replaces the quotas of the account at an address, if by is still an
+	// administrator, else mail.CodeNoPermission.
+	SetQuotas func(ctx context.Context, by Identity, address string, q Quotas) error
 	// WatchMailbox and WatchAccount tell of changes; nil: none are told.
 	WatchMailbox func(mail.AccountID, mail.MailboxID) Watch
 	WatchAccount func(mail.AccountID) Watch
@@ -55,6 +58,7 @@ type Config struct {
 
 	Now func() time.Time // the clock of search keys; default time.Now
 
+	MessageLimit   int           // messages that one command works on; 0: any number
 	MaxMessageSize int64         // octets of one APPEND; default 50 MiB
 	MaxConnections int           // in all; default 10,000
 	MaxPerAddress  int           // default 100

@@ -62,12 +62,15 @@ type session struct {
 	// holdsNumbers: the running command is a UID command and has sequence
 	// numbers all the same, so no VANISHED may be sent (RFC 7162 §3.2.10.2).
 	holdsNumbers bool
-	kw           keywordNames
-	metadata     metadataSeen
-	errors       int
-	failures     int         // log-ins refused
-	client       string      // what it says it is, by ID
-	login        *mail.Login // not noted yet
+	// limited: the lowest UID that the running command works on, when there are
+	// more messages than it may (RFC 9738); else 0.
+	limited  mail.UID
+	kw       keywordNames
+	metadata metadataSeen
+	errors   int
+	failures int         // log-ins refused
+	client   string      // what it says it is, by ID
+	login    *mail.Login // not noted yet
 
 	watcher *watcher
 	recheck atomic.Bool // the account changed: may it still be here?

@@ -31,6 +31,7 @@ type Store interface {
 	CopyAcross(ctx context.Context, args mail.CopyArgs) (mail.CopyResult, error)
 	MoveAcross(ctx context.Context, args mail.CopyArgs) (mail.CopyResult, error)
 	Metadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, names []string, depth int) ([]mail.Annotation, error)
+	ListMetadata(ctx context.Context, account mail.AccountID, mailboxes []mail.MailboxID, user mail.AccountID, names []string) ([][]mail.Annotation, error)
 	SetMetadata(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, list []mail.Annotation) (seq int64, err error)
 	MetadataChanges(ctx context.Context, user mail.AccountID, since map[mail.AccountID]int64) (list []mail.AnnotationChange, now map[mail.AccountID]int64, err error)
 

@@ -34,6 +34,8 @@ import (
 //	! C1 deflates         after COMPRESS; "sends plainly", "reads plainly" undo it
 //	! subscriptions 100   names n1 to n100 are subscribed
 //	! without X Y:client  the capability X is off, Y for clients of that name
+//	! administrator       the account may set quotas; "no administrator" undoes it
+//	! message limit 3     of one command
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -173,6 +175,12 @@ func (tr *transcript) directive(text string) {
 			tr.t.Fatalf("%s: %v", tr.where, err)
 		}
 		tr.config.Now = func() time.Time { return now }
+	case text == "administrator", text == "no administrator":
+		if err := tr.b.store.SetAccountAdmin(context.Background(), "test", tr.account, text == "administrator"); err != nil {
+			tr.t.Fatal(err)
+		}
+	case strings.HasPrefix(text, "message limit "):
+		tr.config.MessageLimit, _ = strconv.Atoi(text[len("message limit "):])
 	case text == "quota":
 		if err := tr.b.store.ExecForTest(context.Background(), `UPDATE accounts SET quota_bytes = 102400 WHERE id = $1`, int64(tr.account)); err != nil {
 			tr.t.Fatal(err)

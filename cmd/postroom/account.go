@@ -16,6 +16,7 @@ type accountCmd struct {
 	Name          accountNameCmd          `cmd:"" help:"Change the display name."`
 	Password      accountPasswordCmd      `cmd:"" help:"Change the password and end its sessions."`
 	Quota         accountQuotaCmd         `cmd:"" help:"Change the quota: 5G, 500M, none."`
+	Admin         accountAdminCmd         `cmd:"" help:"Let an account set the quotas of others over IMAP, or no longer: on, off."`
 	Limits        accountLimitsCmd        `cmd:"" help:"Show or change what an account may send."`
 	Resume        accountResumeCmd        `cmd:"" help:"Let an account send again that was held as if stolen."`
 	AddAddress    accountAddAddressCmd    `cmd:"" help:"Give an account one more address."`
@@ -129,7 +130,7 @@ func (c accountShowCmd) Run(e *env) error {
 	return e.result(x, func() {
 		e.fields("account", x.Address, "name", orDash(x.Name), "state", x.State, "addresses", strings.Join(x.Addresses, " "),
 			"messages", fmt.Sprint(x.Messages), "used", octets(x.UsedBytes), "restorable", octets(x.HeldBytes), "quota", quota(x.QuotaBytes), "quota of messages", number(x.QuotaMessages),
-			"password", yesNo(x.HasPassword), "app passwords", fmt.Sprint(x.AppPasswords), "since", when(x.CreatedAt))
+			"password", yesNo(x.HasPassword), "app passwords", fmt.Sprint(x.AppPasswords), "administrator", yesNo(x.Admin), "since", when(x.CreatedAt))
 	})
 }
 
@@ -189,6 +190,19 @@ func (c accountQuotaCmd) Run(e *env) error {
 		}
 		return a.SetQuota(e.ctx, c.Address, c.Quota)
 	})
+}
+
+type accountAdminCmd struct {
+	addressArg
+	Switch string `arg:"" enum:"on,off" help:"on or off."`
+}
+
+func (c accountAdminCmd) Run(e *env) error {
+	done := "no administrator"
+	if c.Switch == "on" {
+		done = "administrator"
+	}
+	return e.onAccount(done, func(a *admin.Admin) (admin.Account, error) { return a.SetAdmin(e.ctx, c.Address, c.Switch == "on") })
 }
 
 type accountAddAddressCmd struct {

@@ -29,6 +29,7 @@ type Account struct {
 	Messages      int64      `json:"messages"`
 	HasPassword   bool       `json:"has_password"`
 	AppPasswords  int        `json:"app_passwords"`
+	Admin         bool       `json:"admin"` // may set the quotas of others
 	CreatedAt     time.Time  `json:"created_at"`
 	DisabledAt    *time.Time `json:"disabled_at,omitempty"`
 	DeletedAt     *time.Time `json:"deleted_at,omitempty"`
@@ -39,7 +40,7 @@ type Account struct {
 func showAccount(l mail.AccountListing) Account {
 	out := Account{Address: address.Display(l.Address), Name: l.Name, State: StateActive, Addresses: shown(l.Addresses),
 		QuotaBytes: l.QuotaBytes, QuotaMessages: l.QuotaMessages, UsedBytes: l.Usage.LiveBytes, HeldBytes: l.Usage.HeldBytes, Messages: l.Usage.Messages,
-		HasPassword: l.HasPassword, AppPasswords: l.Apps,
+		HasPassword: l.HasPassword, AppPasswords: l.Apps, Admin: l.Admin,
 		CreatedAt: l.CreatedAt, DisabledAt: at(l.DisabledAt), DeletedAt: at(l.DeletedAt)}
 	switch {
 	case l.Deleted:
@@ -200,6 +201,19 @@ func (a *Admin) SetMessageQuota(ctx context.Context, addr, quota string) (Accoun
 		}
 		return a.Store.SetMessageQuota(ctx, a.Actor, id, n)
 	})
+}
+
+// SetQuotas replaces both quotas, in octets and messages; 0 is none. It is done by an
+// account, which must be an administrator's.
+func (a *Admin) SetQuotas(ctx context.Context, by mail.AccountID, addr string, octets, messages int64) (Account, error) {
+	return a.onAccount(ctx, addr, func(id mail.AccountID) error {
+		return a.Store.SetQuotas(ctx, a.Actor, by, id, octets, messages)
+	})
+}
+
+// SetAdmin makes an account an administrator's, or no longer.
+func (a *Admin) SetAdmin(ctx context.Context, addr string, admin bool) (Account, error) {
+	return a.onAccount(ctx, addr, func(id mail.AccountID) error { return a.Store.SetAccountAdmin(ctx, a.Actor, id, admin) })
 }
 
 // Disable stops an account's mail and log-in and ends its sessions.

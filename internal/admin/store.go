@@ -44,6 +44,8 @@ type AccountStore interface {
 	SetAccountName(ctx context.Context, actor mail.Actor, id mail.AccountID, name string) error
 	SetMessageQuota(ctx context.Context, actor mail.Actor, id mail.AccountID, quota int64) error
 	SetQuota(ctx context.Context, actor mail.Actor, id mail.AccountID, quota int64) error
+	SetQuotas(ctx context.Context, actor mail.Actor, by, id mail.AccountID, octets, messages int64) error
+	SetAccountAdmin(ctx context.Context, actor mail.Actor, id mail.AccountID, admin bool) error
 	DisableAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error
 	EnableAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error
 	DeleteAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error

@@ -36,6 +36,7 @@ type Identity struct {
 	Account    mail.AccountID
 	Credential mail.CredentialID // 0: by a token or a certificate, which are kept elsewhere
 	Login      string            // the address given, normalised
+	Admin      bool              // the account was an administrator's at the log-in
 	ChangeSeq  int64             // of the account: a greater one means that rights must be reread
 	// NewNetwork tells that the account was not in from this network in the last
 	// 30 days, as far as a Ledger knows.
@@ -183,7 +184,7 @@ func (a *Authenticator) admit(ctx context.Context, t attempt, acct mail.AccountR
 	if acct.Disabled {
 		return Identity{}, mail.Errorf(mail.CodeAccountDisabled, "account disabled")
 	}
-	id := Identity{Account: acct.ID, Login: t.addr.String(), ChangeSeq: acct.ChangeSeq, NewNetwork: !known}
+	id := Identity{Account: acct.ID, Login: t.addr.String(), Admin: acct.Admin, ChangeSeq: acct.ChangeSeq, NewNetwork: !known}
 	if cred != nil {
 		a.touch(ctx, *cred)
 		id.Credential = cred.ID

@@ -42,6 +42,16 @@ var keys = []key{
 		func(c *Config) *[]string { return &c.Listen.IMAPS }),
 	list("imap_without", "", "IMAP capabilities that are not offered: NAME, or NAME:client for programs of that name",
 		func(c *Config) *[]string { return &c.IMAPWithout }),
+	{"imap_message_limit", "0", "most messages that one IMAP command works on; 0: any number", // RFC 9738 §3: at least 1,000
+		func(c *Config, s string) error {
+			n, err := strconv.Atoi(s)
+			if err != nil || n != 0 && (n < 1000 || n > 1_000_000_000) {
+				return errorf("it must be 0 or a whole number from 1000 on")
+			}
+			c.IMAPMessageLimit = n
+			return nil
+		},
+		func(c *Config) string { return strconv.Itoa(c.IMAPMessageLimit) }},
 	list("listen.http", "", "addresses for HTTP: settings of mail programs, health; empty: off",
 		func(c *Config) *[]string { return &c.Listen.HTTP }),
 	list("listen.https", "", "addresses for HTTPS: the same, and MTA-STS policies; empty: off, or a proxy's",

@@ -12,6 +12,7 @@ type AccountRecord struct {
 	Name          string  // display name; may be empty
 	QuotaBytes    int64   // 0: no quota
 	QuotaMessages int64   // 0: no quota of messages
+	Admin         bool    // may set the quotas of others
 	Disabled      bool    // takes no mail and no log-in
 	Deleted       bool    // in the restore window; as if it were not there
 	ChangeSeq     int64   // grows with names, subscriptions, rights and credentials

@@ -99,8 +99,27 @@ func (f *Forest) sort() {
 	f.order(f.Roots)
 }
 
-// order sorts nodes by their heads, which are looked for once.
-func (f *Forest) order(nodes []int32) {
+// order sorts nodes by their heads.
+func (f *Forest) order(nodes []int32) { orderBy(nodes, f.head, (*entry).before) }
+
+// newest gives the message of a thread that came last.
+func (f *Forest) newest(root int32) *entry {
+	var last *entry
+	for open := []int32{root}; len(open) > 0; {
+		n := open[len(open)-1]
+		open = slices.AppendSeq(open[:len(open)-1], f.Children(n))
+		if f.dummy(n) {
+			continue
+		}
+		if e := &f.entries[f.nodes[n].message]; last == nil || e.cameBefore(last) > 0 {
+			last = e
+		}
+	}
+	return last
+}
+
+// orderBy sorts nodes by a message that stands for each, which is looked for once.
+func orderBy(nodes []int32, head func(int32) *entry, compare func(a, b *entry) int) {
 	if len(nodes) < 2 {
 		return
 	}
@@ -110,9 +129,9 @@ func (f *Forest) order(nodes []int32) {
 	}
 	list := make([]headed, len(nodes))
 	for i, n := range nodes {
-		list[i] = headed{f.head(n), n}
+		list[i] = headed{head(n), n}
 	}
-	slices.SortFunc(list, func(a, b headed) int { return a.head.before(b.head) })
+	slices.SortFunc(list, func(a, b headed) int { return compare(a.head, b.head) })
 	for i, h := range list {
 		nodes[i] = h.node
 	}

@@ -1,6 +1,7 @@
 package threading
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,37 @@ func (n *tree) under(p *tree) {
 }
 
 func model(messages []*Message) string {
+	root := joined(messages)
+	root.sort()
+	root.merge()
+	root.sort()
+	return root.text()
+}
+
+// modelRefs is the algorithm REFS, likewise.
+func modelRefs(messages []*Message) string {
+	root := joined(messages)
+	root.sort()
+	slices.SortFunc(root.kids, func(a, b *tree) int {
+		x, y := a.newest(), b.newest()
+		return cmp.Or(cmp.Compare(x.Received, y.Received), cmp.Compare(x.Number, y.Number))
+	})
+	return root.text()
+}
+
+func (n *tree) newest() *Message {
+	last := n.m
+	for _, k := range n.kids {
+		m := k.newest()
+		if last == nil || m.Received > last.Received || m.Received == last.Received && m.Number > last.Number {
+			last = m
+		}
+	}
+	return last
+}
+
+// joined is what both have in common: steps (1) to (3).
+func joined(messages []*Message) *tree {
 	ids, all := map[string]*tree{}, []*tree{}
 	node := func(id string) *tree {
 		n := ids[id]
@@ -72,11 +104,12 @@ func model(messages []*Message) string {
 		}
 	}
 	root.prune(true)
-	root.sort()
-	root.merge()
-	root.sort()
+	return root
+}
+
+func (n *tree) text() string {
 	var b strings.Builder
-	for _, k := range root.kids {
+	for _, k := range n.kids {
 		k.write(&b)
 	}
 	return b.String()
@@ -163,7 +196,7 @@ func (n *tree) write(b *strings.Builder) {
 	b.WriteByte(')')
 }
 
-// The quick algorithm and the literal one agree on any set of messages.
+// The quick algorithms and the literal ones agree on any set of messages.
 func TestReferencesLikeTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h"})
@@ -171,15 +204,19 @@ func TestReferencesLikeTheModel(t *testing.T) {
 		for i := range rapid.IntRange(0, 12).Draw(t, "messages") {
 			m := &Message{Number: uint32(i + 1), Sent: int64(rapid.IntRange(0, 5).Draw(t, "sent")),
 				ID: rapid.OneOf(id, rapid.Just("")).Draw(t, "id"), References: rapid.SliceOfN(id, 0, 4).Draw(t, "references"),
-				Reply: rapid.Bool().Draw(t, "reply"), Subject: []byte(rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, "subject"))}
+				Received: int64(rapid.IntRange(0, 5).Draw(t, "received")), Reply: rapid.Bool().Draw(t, "reply"), Subject: []byte(rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, "subject"))}
 			messages = append(messages, m)
 		}
-		r := NewReferences()
+		r, refs := NewReferences(), NewRefs()
 		for _, m := range messages {
 			r.Add(m)
+			refs.Add(m)
 		}
 		if got, want := text(r.Forest()), model(messages); got != want {
 			t.Fatalf("%s, want %s", got, want)
+		}
+		if got, want := text(refs.Forest()), modelRefs(messages); got != want {
+			t.Fatalf("REFS: %s, want %s", got, want)
 		}
 	})
 }

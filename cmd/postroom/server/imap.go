@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"postroom/imapd"
+	"postroom/internal/admin"
 	"postroom/internal/auth"
 	"postroom/internal/listen"
 	"postroom/internal/mail"
@@ -23,11 +24,17 @@ func (s *Server) openIMAP(context.Context, Options) error {
 	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
 		Append: s.append, Replace: s.replace, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
+		SetQuotas: func(ctx context.Context, by imapd.Identity, address string, q imapd.Quotas) error {
+			a := admin.New(admin.Config{Store: s.store, Actor: mail.Actor("imap:" + by.Login)})
+			_, err := a.SetQuotas(ctx, by.Account, address, q.Octets, q.Messages)
+			return err
+		},
 		WatchMailbox:   func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
 		WatchAccount:   func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
 		WatchMailboxes: func(m []mail.Mailbox) imapd.Watch { return watch(s.store.WatchMailboxes(m)) },
 		TLS:            s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
 		Without:        without,
+		MessageLimit:   s.cfg.IMAPMessageLimit,
 		MaxMessageSize: s.cfg.MaxMessageSize, MaxConnections: s.cfg.Limits.Connections,
 		MaxPerAddress: s.cfg.Limits.Connections, // the gate counts them, behind a proxy too
 	})
