@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"errors"
+	"time"
 
 	"postroom/imapd/wire"
 )
@@ -138,7 +139,9 @@ func (s *session) command(ctx context.Context, line []byte, frameErr error) erro
 	d.UTF8 = true
 	tag, name := commandName(d)
 	s.tag = tag
+	s.progress = progress{tag: tag, told: time.Now()}
 	rep, err := s.dispatch(ctx, d, tag, name, frameErr)
+	s.progress = progress{}
 	if fatal(err) || s.enc.Err() != nil {
 		return errors.Join(err, s.enc.Err())
 	}

@@ -62,6 +62,7 @@ type Config struct {
 	IdleTime       time.Duration // without a command; default 35 min (RFC 9051 §5.4: at least 30)
 	CommandTime    time.Duration // between two octets of a command; default 2 min
 	WriteTime      time.Duration // for one write of at most 32 KiB; default 2 min
+	ProgressTime   time.Duration // between two words on a long command; default 10 s (RFC 9585 §4: 10 to 15)
 }
 
 func (c *Config) setDefaults() {
@@ -74,6 +75,7 @@ func (c *Config) setDefaults() {
 	def(&c.IdleTime, 35*time.Minute)
 	def(&c.CommandTime, 2*time.Minute)
 	def(&c.WriteTime, 2*time.Minute)
+	def(&c.ProgressTime, 10*time.Second)
 	if c.MaxMessageSize == 0 {
 		c.MaxMessageSize = 50 << 20
 	}

@@ -56,6 +56,7 @@ type session struct {
 
 	state    state
 	tag      string // of the running command
+	progress progress
 	identity Identity
 	enabled  feature
 	sel      *selection // while selected
