@@ -34,6 +34,7 @@ import (
 //	! C1 deflates         after COMPRESS; "sends plainly", "reads plainly" undo it
 //	! subscriptions 100   names n1 to n100 are subscribed
 //	! without X Y:client  the capability X is off, Y for clients of that name
+//	! tells progress      of every command, at each step
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -156,6 +157,8 @@ func (tr *transcript) directive(text string) {
 			}
 			tr.config.Without = append(tr.config.Without, w)
 		}
+	case text == "tells progress":
+		tr.config.ProgressTime = 1
 	case text == "tls":
 		tr.config.TLS = serverTLS(tr.t)
 	case strings.HasPrefix(text, "account "): // another one; its address is {{$NAME}}
