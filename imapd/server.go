@@ -33,8 +33,9 @@ type Config struct {
 	Replace func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, message AppendMessage, old Replaced) (uidvalidity uint32, uid mail.UIDSet, err error)
 	// Auth checks log-ins; it throttles and takes its time.
 	Auth sasl.Authenticator
-	// StillValid tells whether a live session may go on; nil: always.
-	StillValid func(context.Context, Identity) error
+	// StillValid tells whether a session may go on, and which capabilities its
+	// account does not get, each as ParseWithout reads it; nil: always, and all.
+	StillValid func(context.Context, Identity) (without []string, err error)
 	// NoteLogin keeps log-ins and failed ones, without waiting; nil: nobody does.
 	NoteLogin func(mail.Login)
 	// WatchMailbox and WatchAccount tell of changes; nil: none are told.

@@ -99,7 +99,8 @@ CREATE TABLE accounts (
     created_at       timestamptz NOT NULL DEFAULT now(),
     disabled_at      timestamptz,
     deleted_at       timestamptz,
-    quota_messages   bigint      NOT NULL DEFAULT 0 CHECK (quota_messages >= 0) -- 0: none
+    quota_messages   bigint      NOT NULL DEFAULT 0 CHECK (quota_messages >= 0), -- 0: none
+    imap_without     text[]      NOT NULL DEFAULT '{}' -- IMAP capabilities not offered: NAME or NAME:client
 );
 
 -- Every local address: of an account (account_id set) or an alias (targets in

@@ -22,7 +22,7 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		return err
 	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
-		Append: s.append, Replace: s.replace, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
+		Append: s.append, Replace: s.replace, Auth: s.auth, StillValid: s.imapValid, NoteLogin: s.auth.Note,
 		WatchMailbox:   func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
 		WatchAccount:   func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
 		WatchMailboxes: func(m []mail.Mailbox) imapd.Watch { return watch(s.store.WatchMailboxes(m)) },
@@ -61,6 +61,8 @@ func imapWithout(keys []string) (all []imapd.Without, err error) {
 
 func watch(w *store.Watch) imapd.Watch { return imapd.Watch{C: w.C, Close: w.Close} }
 
+var errInvalid = mail.Errorf(mail.CodeNoPermission, "the log-in is no longer valid")
+
 // stillValid ends sessions whose password was changed or whose account was
 // disabled.
 func (s *Server) stillValid(ctx context.Context, id auth.Identity) error {
@@ -69,9 +71,18 @@ func (s *Server) stillValid(ctx context.Context, id auth.Identity) error {
 		return err
 	}
 	if !st.Allows(id.Credential) {
-		return mail.Errorf(mail.CodeNoPermission, "the log-in is no longer valid")
+		return errInvalid
 	}
 	return nil
+}
+
+// imapValid tells beside what the account's IMAP sessions do not get.
+func (s *Server) imapValid(ctx context.Context, id auth.Identity) ([]string, error) {
+	st, err := s.store.AccountState(ctx, id.Account)
+	if err == nil && !st.Allows(id.Credential) {
+		err = errInvalid
+	}
+	return st.IMAPWithout, err
 }
 
 // replace stores what a client uploads in the place of another message.
