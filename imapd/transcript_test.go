@@ -34,6 +34,7 @@ import (
 //	! C1 deflates         after COMPRESS; "sends plainly", "reads plainly" undo it
 //	! subscriptions 100   names n1 to n100 are subscribed
 //	! without X Y:client  the capability X is off, Y for clients of that name
+//	! account lacks X Y:client   the same for the account, at any time; "account lacks" for none
 //	! tells progress      of every command, at each step
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
@@ -161,6 +162,10 @@ func (tr *transcript) directive(text string) {
 		tr.config.ProgressTime = 1
 	case text == "tls":
 		tr.config.TLS = serverTLS(tr.t)
+	case strings.HasPrefix(text, "account lacks"):
+		if err := tr.b.store.SetIMAPWithout(context.Background(), "test", tr.account, strings.Fields(text)[2:]); err != nil {
+			tr.t.Fatal(err)
+		}
 	case strings.HasPrefix(text, "account "): // another one; its address is {{$NAME}}
 		name := text[len("account "):]
 		tr.vars[name] = name + "." + tr.user
