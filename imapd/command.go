@@ -141,6 +141,7 @@ func (s *session) command(ctx context.Context, line []byte, frameErr error) erro
 	tag, name := commandName(d)
 	s.tag = tag
 	s.progress = progress{tag: tag, told: time.Now()}
+	s.ahead.turn()
 	rep, err := s.dispatch(ctx, d, tag, name, frameErr)
 	s.progress = progress{}
 	if fatal(err) || s.enc.Err() != nil {

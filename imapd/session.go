@@ -57,6 +57,7 @@ type session struct {
 	state    state
 	tag      string // of the running command
 	progress progress
+	ahead    ahead // of the pipeline behind it
 	identity Identity
 	enabled  feature
 	sel      *selection // while selected
