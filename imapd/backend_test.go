@@ -118,13 +118,14 @@ func (v verifier) Password(ctx context.Context, login, pw string, peer netip.Add
 	return imapd.Identity{Account: id, Login: login, Admin: acct.Admin}, err
 }
 
-func (b *backend) stillValid(_ context.Context, id imapd.Identity) error {
+func (b *backend) stillValid(ctx context.Context, id imapd.Identity) ([]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended[id.Account] {
-		return mail.Errorf(mail.CodeAccountDisabled, "account disabled")
+		return nil, mail.Errorf(mail.CodeAccountDisabled, "account disabled")
 	}
-	return nil
+	st, err := b.store.AccountState(ctx, id.Account)
+	return st.IMAPWithout, err
 }
 
 // serve runs a server until the test ends and gives its address.

@@ -47,6 +47,7 @@ var capabilities = withMechanisms([]capability{
 	{name: "COMPRESS=DEFLATE", rfc: "4978", states: loggedIn, when: func(s *session) bool { return s.deflate == nil }, transcripts: "compress"},
 	{name: "NAMESPACE", rfc: "2342", states: loggedIn, transcripts: "namespace"},
 	{name: "IDLE", rfc: "2177", states: loggedIn, transcripts: "idle"},
+	{name: "INPROGRESS", rfc: "9585", states: loggedIn, transcripts: "inprogress"},
 	{name: "NOTIFY", rfc: "5465", states: loggedIn, when: func(s *session) bool { return s.srv.WatchMailboxes != nil }, transcripts: "notify"},
 	{name: "UNAUTHENTICATE", rfc: "8437", states: loggedIn, transcripts: "unauthenticate"},
 	{name: "UIDPLUS", rfc: "4315", states: loggedIn, transcripts: "uidplus"},

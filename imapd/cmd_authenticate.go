@@ -50,7 +50,7 @@ func runAuthenticate(ctx context.Context, s *session, a authenticateArgs) (reply
 	if err != nil {
 		return reply{}, s.guessed(err)
 	}
-	return s.enter(a.mechanism, x.Identity()), nil
+	return s.enter(ctx, a.mechanism, x.Identity()), nil
 }
 
 // saslConn is what SASL may know of the connection.

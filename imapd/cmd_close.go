@@ -25,6 +25,6 @@ func runClose(ctx context.Context, s *session, _ struct{}) (reply, error) {
 	if len(uids) == 0 {
 		return reply{}, nil
 	}
-	_, err := s.srv.Store.Expunge(sel.guard(ctx, s, mail.RightExpunge), sel.mailbox.Account, sel.mailbox.ID, &uids)
+	_, err := s.expungeUIDs(ctx, uids)
 	return reply{}, err
 }

@@ -44,11 +44,14 @@ func (s *session) copy(ctx context.Context, a copyArgs, uid bool) (reply, error)
 	}
 	ctx = s.guardCopy(ctx, dst, mail.RightRead)
 	var res mail.CopyResult
-	if s.across(dst) {
-		res, err = s.srv.Store.CopyAcross(ctx, s.copyArgs(uids, dst))
-	} else {
-		res, err = s.srv.Store.Copy(ctx, dst.box.Account, s.sel.mailbox.ID, uids, dst.box.ID)
-	}
+	err = s.await(ctx, s.count(uids), func(ctx context.Context) (err error) {
+		if s.across(dst) {
+			res, err = s.srv.Store.CopyAcross(ctx, s.copyArgs(uids, dst))
+		} else {
+			res, err = s.srv.Store.Copy(ctx, dst.box.Account, s.sel.mailbox.ID, uids, dst.box.ID)
+		}
+		return err
+	})
 	if err != nil {
 		return reply{}, tryCreate(err)
 	}

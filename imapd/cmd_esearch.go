@@ -65,6 +65,7 @@ func runESearch(ctx context.Context, s *session, a *esearchArgs) (reply, error) 
 			return reply{}, err
 		}
 	}
+	step := s.counting(int64(len(boxes)))
 	for _, box := range boxes {
 		if s.sel != nil && s.sel.mailbox.ID == box.ID {
 			here = true
@@ -73,6 +74,7 @@ func runESearch(ctx context.Context, s *session, a *esearchArgs) (reply, error) 
 		if err := s.searchIn(ctx, box, a); err != nil {
 			return reply{}, err
 		}
+		step(1)
 	}
 	if !here {
 		return reply{}, nil

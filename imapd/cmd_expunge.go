@@ -47,12 +47,20 @@ func (s *session) expunge(ctx context.Context, set *wire.NumSet) (reply, error) 
 	if len(uids) == 0 {
 		return reply{}, nil
 	}
-	res, err := s.srv.Store.Expunge(s.sel.guard(ctx, s, mail.RightExpunge), s.sel.mailbox.Account, s.sel.mailbox.ID, &uids)
+	res, err := s.expungeUIDs(ctx, uids)
 	if err != nil {
 		return reply{}, err
 	}
 	s.sel.stale = true
 	return s.expungedReply(ctx, res.ModSeq > 0)
+}
+
+func (s *session) expungeUIDs(ctx context.Context, uids mail.UIDSet) (res mail.ExpungeResult, err error) {
+	err = s.await(s.sel.guard(ctx, s, mail.RightExpunge), uids.Len(), func(ctx context.Context) (err error) {
+		res, err = s.srv.Store.Expunge(ctx, s.sel.mailbox.Account, s.sel.mailbox.ID, &uids)
+		return err
+	})
+	return res, err
 }
 
 // expungedReply completes EXPUNGE and MOVE: clients of CONDSTORE get

@@ -29,7 +29,7 @@ func runLogin(ctx context.Context, s *session, a loginArgs) (reply, error) {
 		s.loginFailed("LOGIN", a.user, err)
 		return reply{}, s.guessed(err)
 	}
-	return s.enter("LOGIN", id), nil
+	return s.enter(ctx, "LOGIN", id), nil
 }
 
 // loginFailed logs a refused log-in and counts it, unless it is our failure.
@@ -51,7 +51,7 @@ func (s *session) guessed(err error) error {
 }
 
 // enter ends the log-in and begins with the account.
-func (s *session) enter(mechanism string, id Identity) reply {
+func (s *session) enter(ctx context.Context, mechanism string, id Identity) reply {
 	s.identity = id
 	s.srv.events.Login(s.who(), mechanism, id.NewNetwork)
 	s.noteSoon(mechanism)
@@ -60,7 +60,9 @@ func (s *session) enter(mechanism string, id Identity) reply {
 	s.conn.hardStop = noHardStop
 	s.watch()
 	// The account may have changed between check and watch.
-	s.recheck.Store(true)
-	s.conn.wake()
+	if err := s.lookAtAccount(ctx); err != nil {
+		s.recheck.Store(true)
+		s.conn.wake()
+	}
 	return reply{code: "CAPABILITY " + s.capabilities(), text: "logged in"}
 }

@@ -33,11 +33,14 @@ func (s *session) move(ctx context.Context, a copyArgs, uid bool) (reply, error)
 	uids = s.limit(uids)
 	ctx = s.guardCopy(ctx, dst, moveRights)
 	var res mail.CopyResult
-	if s.across(dst) {
-		res, err = s.srv.Store.MoveAcross(ctx, s.copyArgs(uids, dst))
-	} else {
-		res, err = s.srv.Store.Move(ctx, dst.box.Account, s.sel.mailbox.ID, uids, dst.box.ID)
-	}
+	err = s.await(ctx, s.count(uids), func(ctx context.Context) (err error) {
+		if s.across(dst) {
+			res, err = s.srv.Store.MoveAcross(ctx, s.copyArgs(uids, dst))
+		} else {
+			res, err = s.srv.Store.Move(ctx, dst.box.Account, s.sel.mailbox.ID, uids, dst.box.ID)
+		}
+		return err
+	})
 	s.sel.stale = true
 	// What went before an error is told too: it is gone from here.
 	if code := copyUID(res); code != "" {

@@ -266,6 +266,7 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, c
 	var found []result
 	var served, left mail.UIDSet
 	st, acct, box := q.s.srv.Store, q.s.sel.mailbox.Account, q.s.sel.mailbox.ID
+	step := q.s.counting(open.Len())
 	each := func(r *mail.MessageRow) error {
 		seq, ok := q.s.sel.view.Seq(r.UID)
 		flags, ok2 := q.s.sel.view.Row(r.UID)
@@ -282,7 +283,10 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, c
 			found = append(found, result{seq: seq, uid: r.UID, modseq: flags.ModSeq})
 		case v == unknown:
 			left.Append(r.UID)
+			step(0)
+			return nil
 		}
+		step(1)
 		return nil
 	}
 	if err := st.FetchMessages(ctx, acct, box, open, cols, each); err != nil {

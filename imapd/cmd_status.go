@@ -69,7 +69,10 @@ func runStatus(ctx context.Context, s *session, a statusArgs) (reply, error) {
 	if wants(a.items, "HIGHESTMODSEQ") {
 		s.enable(featureCondstore)
 	}
-	p, err := s.placeWith(ctx, a.name, mail.RightRead)
+	p, ok, err := s.statusAhead(ctx, a.name)
+	if err == nil && !ok {
+		p, err = s.placeWith(ctx, a.name, mail.RightRead)
+	}
 	if err != nil {
 		return reply{}, err
 	}

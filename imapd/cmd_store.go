@@ -86,7 +86,7 @@ func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, erro
 		return reply{}, err
 	}
 	uids = s.limit(uids)
-	var res mail.StoreResult
+	var res stored
 	if err := s.storeFlags(ctx, a, uid, uids, a.unchangedSince, &res); err != nil {
 		return reply{}, err
 	}
@@ -98,10 +98,20 @@ func (s *session) store(ctx context.Context, a storeArgs, uid bool) (reply, erro
 	return s.storeReply(uids, uid, res)
 }
 
+// stored is what a STORE did.
+type stored struct {
+	messages int64 // that it met, changed or not
+	modified mail.UIDSet
+}
+
+// storePiece is how many messages are stored before their answers go out: no
+// STORE holds the flags of a large mailbox at once.
+const storePiece = 2000
+
 // storeFlags stores, answers, and adds what was done to res: what of uids was
 // modified before is forgotten. The rights are those of now: a STORE that is
 // tried again may have lost some.
-func (s *session) storeFlags(ctx context.Context, a storeArgs, uid bool, uids mail.UIDSet, unchangedSince *mail.ModSeq, res *mail.StoreResult) error {
+func (s *session) storeFlags(ctx context.Context, a storeArgs, uid bool, uids mail.UIDSet, unchangedSince *mail.ModSeq, res *stored) error {
 	allowed, err := s.sel.allowed(a)
 	if err != nil {
 		return err
@@ -110,19 +120,45 @@ func (s *session) storeFlags(ctx context.Context, a storeArgs, uid bool, uids ma
 		a.silent = false // the client cannot know what is left of its flags
 	}
 	allowed.Account, allowed.Mailbox = s.sel.mailbox.Account, s.sel.mailbox.ID
-	allowed.UIDs, allowed.UnchangedSince = uids, unchangedSince
-	part, err := s.srv.Store.StoreFlags(s.sel.guard(ctx, s, s.sel.rights&flagRights), allowed)
-	if err != nil {
-		return err
+	allowed.UnchangedSince = unchangedSince
+	res.modified = res.modified.Subtract(uids)
+	ctx = s.sel.guard(ctx, s, s.sel.rights&flagRights)
+	step := s.counting(s.count(uids))
+	for _, allowed.UIDs = range s.pieces(uids, storePiece) {
+		var part mail.StoreResult
+		err := s.await(ctx, 0, func(ctx context.Context) (err error) {
+			part, err = s.srv.Store.StoreFlags(ctx, allowed)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		s.sel.stale = true
+		if err := s.writeStored(ctx, a, uid, part.Rows); err != nil {
+			return err
+		}
+		s.sel.view.Told(part.Rows)
+		n := int64(len(part.Rows))
+		res.messages += n
+		res.modified = res.modified.Union(part.Modified)
+		step(n)
 	}
-	s.sel.stale = true
-	if err := s.writeStored(ctx, a, uid, part.Rows); err != nil {
-		return err
-	}
-	s.sel.view.Told(part.Rows)
-	res.Rows = append(res.Rows, part.Rows...)
-	res.Modified = res.Modified.Subtract(uids).Union(part.Modified)
 	return nil
+}
+
+// pieces cuts a set into such of so many messages each that the client counts.
+func (s *session) pieces(uids mail.UIDSet, messages int) (all []mail.UIDSet) {
+	n, lo := 0, mail.UID(1)
+	for _, m := range s.sel.view.All(uids) {
+		if n++; n%messages == 0 {
+			all = append(all, uids.Intersect(mail.UIDSet{{Lo: lo, Hi: m.UID}}))
+			lo = m.UID + 1
+		}
+	}
+	if n%messages > 0 {
+		all = append(all, uids.Intersect(mail.UIDSet{{Lo: lo, Hi: ^mail.UID(0)}}))
+	}
+	return all
 }
 
 // writeStored answers with the new flags; silent with CONDSTORE still gives
@@ -185,15 +221,15 @@ func (s *session) foreseen(a storeArgs, now mail.MessageFlags) bool {
 
 // storeReply names what UNCHANGEDSINCE refused, and tells of sequence numbers
 // whose message another session expunged (RFC 9051 §7.1, EXPUNGEISSUED).
-func (s *session) storeReply(uids mail.UIDSet, uid bool, res mail.StoreResult) (reply, error) {
-	if len(res.Modified) > 0 {
-		set := res.Modified.String()
+func (s *session) storeReply(uids mail.UIDSet, uid bool, res stored) (reply, error) {
+	if len(res.modified) > 0 {
+		set := res.modified.String()
 		if !uid {
-			set = s.sequences(res.Modified).String()
+			set = s.sequences(res.modified).String()
 		}
 		return reply{code: "MODIFIED " + set, text: "conditional STORE failed for some"}, nil
 	}
-	if !uid && int64(len(res.Rows)) < s.count(uids) {
+	if !uid && res.messages < s.count(uids) {
 		return reply{}, no("EXPUNGEISSUED", "some of the messages no longer exist")
 	}
 	return reply{}, nil

@@ -40,8 +40,9 @@ var threadAlgorithms = map[string]*threadAlgorithm{
 //	thread     = ["UID" SP] "THREAD" SP thread-alg SP search-criteria
 //	thread-alg = "ORDEREDSUBJECT" / "REFERENCES" / thread-alg-ext   ; RFC 5256 §5
 func parseThread(s *session, d *wire.Decoder) *threadArgs {
-	a := &threadArgs{algorithm: threadAlgorithms[d.Word()]}
-	if a.algorithm == nil {
+	name := d.Word()
+	a := &threadArgs{algorithm: threadAlgorithms[name]}
+	if a.algorithm == nil || s.without("THREAD="+name) {
 		d.Fail("unknown threading algorithm")
 	}
 	d.SP()

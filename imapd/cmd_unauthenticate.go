@@ -17,6 +17,7 @@ func runUnauthenticate(_ context.Context, s *session, _ struct{}) (reply, error)
 	s.unselect()
 	s.unwatch()
 	s.identity, s.kw, s.enabled, s.errors = Identity{}, keywordNames{}, 0, 0
+	s.missing = nil
 	s.metadata, s.holdsNumbers = metadataSeen{}, false
 	s.enc.UTF8 = false
 	s.recheck.Store(false)

@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"errors"
+	"time"
 
 	"postroom/imapd/wire"
 )
@@ -16,7 +17,8 @@ type command struct {
 	noExpunge bool
 	// streams: its literals are read as they come, not collected.
 	streams bool
-	// capability is what the command belongs to, where it can be off; "": always there.
+	// capability is what the command belongs to, where it can be off: of several
+	// each brings it. "": the command is always there.
 	capability string
 	run        func(context.Context, *session, *wire.Decoder) (reply, error)
 }
@@ -34,14 +36,14 @@ func init() {
 		{name: "CAPABILITY", states: anyState, run: row(noArguments, runCapability)},
 		{name: "NOOP", states: anyState, run: row(noArguments, runNoop)},
 		{name: "LOGOUT", states: anyState, run: row(noArguments, runLogout)},
-		{name: "ID", states: anyState, run: row(parseID, runID)},
+		{name: "ID", states: anyState, capability: "ID", run: row(parseID, runID)},
 		{name: "STARTTLS", states: beforeLog, run: row(noArguments, runStartTLS)},
 		{name: "LOGIN", states: beforeLog, run: row(parseLogin, runLogin)},
 		{name: "AUTHENTICATE", states: beforeLog, run: row(parseAuthenticate, runAuthenticate)},
 		{name: "UNAUTHENTICATE", states: loggedIn, capability: "UNAUTHENTICATE", run: row(noArguments, runUnauthenticate)},
-		{name: "ENABLE", states: loggedIn, run: row(parseEnable, runEnable)},
+		{name: "ENABLE", states: loggedIn, capability: "ENABLE", run: row(parseEnable, runEnable)},
 		{name: "COMPRESS", states: loggedIn, capability: "COMPRESS=DEFLATE", run: row(parseCompress, runCompress)},
-		{name: "NAMESPACE", states: loggedIn, run: row(noArguments, runNamespace)},
+		{name: "NAMESPACE", states: loggedIn, capability: "NAMESPACE", run: row(noArguments, runNamespace)},
 		{name: "SELECT", states: loggedIn, run: row(parseSelect, runSelect)},
 		{name: "EXAMINE", states: loggedIn, run: row(parseSelect, runExamine)},
 		{name: "CREATE", states: loggedIn, run: row(parseCreate, runCreate)},
@@ -53,9 +55,9 @@ func init() {
 		{name: "LSUB", states: loggedIn, run: row(parseLsub, runLsub)},
 		{name: "STATUS", states: loggedIn, run: row(parseStatus, runStatus)},
 		{name: "APPEND", states: loggedIn, streams: true, run: runAppend},
-		{name: "IDLE", states: loggedIn, run: row(noArguments, runIdle)},
-		{name: "GETQUOTA", states: loggedIn, run: row(parseQuotaRoot, runGetQuota)},
-		{name: "GETQUOTAROOT", states: loggedIn, run: row(parseMailbox, runGetQuotaRoot)},
+		{name: "IDLE", states: loggedIn, capability: "IDLE", run: row(noArguments, runIdle)},
+		{name: "GETQUOTA", states: loggedIn, capability: "QUOTA", run: row(parseQuotaRoot, runGetQuota)},
+		{name: "GETQUOTAROOT", states: loggedIn, capability: "QUOTA", run: row(parseMailbox, runGetQuotaRoot)},
 		{name: "SETQUOTA", states: loggedIn, capability: "QUOTASET", run: row(parseSetQuota, runSetQuota)},
 		{name: "SETACL", states: loggedIn, capability: "ACL", run: row(parseSetACL, runSetACL)},
 		{name: "DELETEACL", states: loggedIn, capability: "ACL", run: row(parseIdentifier, runDeleteACL)},
@@ -68,26 +70,26 @@ func init() {
 		{name: "ESEARCH", states: loggedIn, capability: "MULTISEARCH", run: row(parseESearch, runESearch)},
 		{name: "CHECK", states: selected, run: row(noArguments, runNoop)},
 		{name: "CLOSE", states: selected, run: row(noArguments, runClose)},
-		{name: "UNSELECT", states: selected, run: row(noArguments, runUnselect)},
+		{name: "UNSELECT", states: selected, capability: "UNSELECT", run: row(noArguments, runUnselect)},
 		{name: "EXPUNGE", states: selected, run: row(noArguments, runExpunge)},
-		{name: "UID EXPUNGE", states: selected, run: row(parseUIDExpunge, runUIDExpunge)},
+		{name: "UID EXPUNGE", states: selected, capability: "UIDPLUS", run: row(parseUIDExpunge, runUIDExpunge)},
 		{name: "SEARCH", states: selected, noExpunge: true, run: row(parseSearch, runSearch)},
 		{name: "UID SEARCH", states: selected, run: row(parseSearch, runUIDSearch)},
 		{name: "SORT", states: selected, capability: "SORT", noExpunge: true, run: row(parseSort, runSort)},
 		{name: "UID SORT", states: selected, capability: "SORT", run: row(parseSort, runUIDSort)},
-		{name: "THREAD", states: selected, noExpunge: true, run: row(parseThread, runThread)},
-		{name: "UID THREAD", states: selected, run: row(parseThread, runUIDThread)},
-		{name: "CANCELUPDATE", states: selected, run: row(parseCancelUpdate, runCancelUpdate)},
+		{name: "THREAD", states: selected, capability: "THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS", noExpunge: true, run: row(parseThread, runThread)},
+		{name: "UID THREAD", states: selected, capability: "THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS", run: row(parseThread, runUIDThread)},
+		{name: "CANCELUPDATE", states: selected, capability: "CONTEXT=SEARCH CONTEXT=SORT", run: row(parseCancelUpdate, runCancelUpdate)},
 		{name: "FETCH", states: selected, noExpunge: true, run: row(parseFetch, runFetch)},
 		{name: "UID FETCH", states: selected, run: row(parseFetch, runUIDFetch)},
 		{name: "STORE", states: selected, noExpunge: true, run: row(parseStore, runStore)},
 		{name: "UID STORE", states: selected, run: row(parseStore, runUIDStore)},
 		{name: "COPY", states: selected, run: row(parseCopy, runCopy)},
 		{name: "UID COPY", states: selected, run: row(parseCopy, runUIDCopy)},
-		{name: "MOVE", states: selected, run: row(parseCopy, runMove)},
+		{name: "MOVE", states: selected, capability: "MOVE", run: row(parseCopy, runMove)},
 		{name: "REPLACE", states: selected, capability: "REPLACE", streams: true, run: runReplace},
 		{name: "UID REPLACE", states: selected, capability: "REPLACE", streams: true, run: runUIDReplace},
-		{name: "UID MOVE", states: selected, run: row(parseCopy, runUIDMove)},
+		{name: "UID MOVE", states: selected, capability: "MOVE", run: row(parseCopy, runUIDMove)},
 	} {
 		commands[c.name] = &c
 	}
@@ -138,7 +140,10 @@ func (s *session) command(ctx context.Context, line []byte, frameErr error) erro
 	d.UTF8 = true
 	tag, name := commandName(d)
 	s.tag = tag
+	s.progress = progress{tag: tag, told: time.Now()}
+	s.ahead.turn()
 	rep, err := s.dispatch(ctx, d, tag, name, frameErr)
+	s.progress = progress{}
 	if fatal(err) || s.enc.Err() != nil {
 		return errors.Join(err, s.enc.Err())
 	}
@@ -170,7 +175,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 		return reply{}, bad("a command follows its tag")
 	}
 	c := commands[name]
-	if c == nil || s.without(c.capability) {
+	if c == nil || s.lacks(c) {
 		return reply{}, bad("unknown command")
 	}
 	if c.states&s.state == 0 {

@@ -8,8 +8,8 @@
 //   - One goroutine runs a session and alone touches its view; a second, tiny
 //     one waits for wake-ups of mailbox and account and interrupts a waiting
 //     read.
-//   - Commands of a pipeline run in order. Responses go out 32 KiB at a time,
-//     or when no more input is waiting.
+//   - Commands of a pipeline run in order; only reading runs ahead (ahead.go).
+//     Responses go out 32 KiB at a time, or when no more input is waiting.
 //   - No transaction and no lock is held while writing to a client: the store
 //     hands over batches.
 //   - wire.Input frames commands before anything parses them, so no refused

@@ -15,12 +15,12 @@ const storeTries = 2
 // modseq for all its flags, so UNCHANGEDSINCE also stops at messages on which
 // only others changed. Those are stored as they are known now (RFC 7162
 // §3.1.12): MODIFIED names those whose flags in question changed, or may have.
-func (s *session) storeSame(ctx context.Context, a storeArgs, uid bool, res *mail.StoreResult) error {
-	for try := 0; try < storeTries && len(res.Modified) > 0; try++ {
+func (s *session) storeSame(ctx context.Context, a storeArgs, uid bool, res *stored) error {
+	for try := 0; try < storeTries && len(res.modified) > 0; try++ {
 		if err := s.numbers(ctx); err != nil {
 			return err
 		}
-		same, err := s.sameFlags(ctx, a, res.Modified)
+		same, err := s.sameFlags(ctx, a, res.modified)
 		if err != nil || len(same) == 0 {
 			return err
 		}

@@ -126,7 +126,11 @@ func (f *fetch) markSeen(ctx context.Context, uids mail.UIDSet) error {
 func (f *fetch) fromRows(ctx context.Context, uids mail.UIDSet) error {
 	f.served = f.served[:0]
 	st, acct, box := f.s.srv.Store, f.s.sel.mailbox.Account, f.s.sel.mailbox.ID
-	if err := st.FetchMessages(ctx, acct, box, uids, f.cols, f.row(ctx)); err != nil {
+	read := f.s.fetchAhead
+	if f.seen { // which has just changed the rows
+		read = f.s.fetchNow
+	}
+	if err := read(ctx, uids, f.cols, f.row(ctx)); err != nil {
 		return err
 	}
 	missing := uids.Subtract(f.served)

@@ -33,8 +33,9 @@ type Config struct {
 	Replace func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, message AppendMessage, old Replaced) (uidvalidity uint32, uid mail.UIDSet, err error)
 	// Auth checks log-ins; it throttles and takes its time.
 	Auth sasl.Authenticator
-	// StillValid tells whether a live session may go on; nil: always.
-	StillValid func(context.Context, Identity) error
+	// StillValid tells whether a session may go on, and which capabilities its
+	// account does not get, each as ParseWithout reads it; nil: always, and all.
+	StillValid func(context.Context, Identity) (without []string, err error)
 	// NoteLogin keeps log-ins and failed ones, without waiting; nil: nobody does.
 	NoteLogin func(mail.Login)
 	// SetQuotas replaces the quotas of the account at an address, if by is still an
@@ -66,6 +67,7 @@ type Config struct {
 	IdleTime       time.Duration // without a command; default 35 min (RFC 9051 §5.4: at least 30)
 	CommandTime    time.Duration // between two octets of a command; default 2 min
 	WriteTime      time.Duration // for one write of at most 32 KiB; default 2 min
+	ProgressTime   time.Duration // between two words on a long command; default 10 s (RFC 9585 §4: 10 to 15)
 }
 
 func (c *Config) setDefaults() {
@@ -78,6 +80,7 @@ func (c *Config) setDefaults() {
 	def(&c.IdleTime, 35*time.Minute)
 	def(&c.CommandTime, 2*time.Minute)
 	def(&c.WriteTime, 2*time.Minute)
+	def(&c.ProgressTime, 10*time.Second)
 	if c.MaxMessageSize == 0 {
 		c.MaxMessageSize = 50 << 20
 	}

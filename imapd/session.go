@@ -56,6 +56,8 @@ type session struct {
 
 	state    state
 	tag      string // of the running command
+	progress progress
+	ahead    ahead // of the pipeline behind it
 	identity Identity
 	enabled  feature
 	sel      *selection // while selected
@@ -69,6 +71,7 @@ type session struct {
 	metadata metadataSeen
 	errors   int
 	failures int         // log-ins refused
+	missing  []Without   // of the account: what it does not get
 	client   string      // what it says it is, by ID
 	login    *mail.Login // not noted yet
 
@@ -199,16 +202,14 @@ func (s *session) woken(ctx context.Context) error {
 		return nil
 	}
 	s.metadata.stale = true
-	if s.srv.StillValid != nil {
-		err := s.srv.StillValid(ctx, s.identity)
-		switch {
-		case err == nil:
-		case unavailable(err):
-			s.recheckLater()
-		default:
-			s.event(slog.LevelInfo, "session ended", slog.String("reason", mail.TextOf(err)))
-			return s.bye("", "your log-in is no longer valid")
-		}
+	err := s.lookAtAccount(ctx)
+	switch {
+	case err == nil:
+	case unavailable(err):
+		s.recheckLater()
+	default:
+		s.event(slog.LevelInfo, "session ended", slog.String("reason", mail.TextOf(err)))
+		return s.bye("", "your log-in is no longer valid")
 	}
 	return nil
 }

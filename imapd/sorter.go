@@ -101,12 +101,14 @@ func find(list []result, u mail.UID) (int, bool) {
 func (s *session) eachRow(ctx context.Context, found []result, cols mail.Columns, fn func(i int, r *mail.MessageRow) error) error {
 	uids := uidsOf(found)
 	var served mail.UIDSet
+	step := s.counting(int64(len(found)))
 	each := func(r *mail.MessageRow) error {
 		i, ok := find(found, r.UID)
 		if !ok {
 			return nil
 		}
 		served.Append(r.UID)
+		step(1)
 		return fn(i, r)
 	}
 	st, acct, box := s.srv.Store, s.sel.mailbox.Account, s.sel.mailbox.ID

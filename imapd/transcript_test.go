@@ -36,6 +36,8 @@ import (
 //	! without X Y:client  the capability X is off, Y for clients of that name
 //	! administrator       the account may set quotas; "no administrator" undoes it
 //	! message limit 3     of one command
+//	! account lacks X Y:client   the same for the account, at any time; "account lacks" for none
+//	! tells progress      of every command, at each step
 //	! no login            connections are not logged in by themselves
 //	M name                a message; its lines follow, each after "| "
 //	| Subject: hi
@@ -158,8 +160,14 @@ func (tr *transcript) directive(text string) {
 			}
 			tr.config.Without = append(tr.config.Without, w)
 		}
+	case text == "tells progress":
+		tr.config.ProgressTime = 1
 	case text == "tls":
 		tr.config.TLS = serverTLS(tr.t)
+	case strings.HasPrefix(text, "account lacks"):
+		if err := tr.b.store.SetIMAPWithout(context.Background(), "test", tr.account, strings.Fields(text)[2:]); err != nil {
+			tr.t.Fatal(err)
+		}
 	case strings.HasPrefix(text, "account "): // another one; its address is {{$NAME}}
 		name := text[len("account "):]
 		tr.vars[name] = name + "." + tr.user

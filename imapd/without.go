@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,11 +25,45 @@ func ParseWithout(text string) (Without, error) {
 	return Without{capabilities[i].name, strings.ToLower(client)}, nil
 }
 
+// String gives what ParseWithout reads.
+func (w Without) String() string {
+	if w.Client == "" {
+		return w.Capability
+	}
+	return w.Capability + ":" + w.Client
+}
+
+// lookAtAccount asks whether the session may go on, and what it does not get.
+func (s *session) lookAtAccount(ctx context.Context) error {
+	if s.srv.StillValid == nil {
+		return nil
+	}
+	names, err := s.srv.StillValid(ctx, s.identity)
+	if err != nil {
+		return err
+	}
+	s.missing = nil
+	for _, n := range names {
+		if w, err := ParseWithout(n); err == nil { // else of another version
+			s.missing = append(s.missing, w)
+		}
+	}
+	return nil
+}
+
 // without tells whether this session does not get a capability: it is neither
 // advertised nor enabled, and its commands are unknown. Most clients tell their
 // name right after the log-in; what they enabled before stays.
 func (s *session) without(name string) bool {
-	return slices.ContainsFunc(s.srv.Without, func(w Without) bool {
+	left := func(w Without) bool {
 		return w.Capability == name && strings.Contains(strings.ToLower(s.client), w.Client)
-	})
+	}
+	return slices.ContainsFunc(s.srv.Without, left) || slices.ContainsFunc(s.missing, left)
+}
+
+// lacks tells whether this session does not get a command: all capabilities
+// that it belongs to are left out.
+func (s *session) lacks(c *command) bool {
+	names := strings.Fields(c.capability)
+	return len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return !s.without(n) })
 }

@@ -100,6 +100,7 @@ CREATE TABLE accounts (
     disabled_at      timestamptz,
     deleted_at       timestamptz,
     quota_messages   bigint      NOT NULL DEFAULT 0 CHECK (quota_messages >= 0), -- 0: none
+    imap_without     text[]      NOT NULL DEFAULT '{}', -- IMAP capabilities not offered: NAME or NAME:client
     admin            boolean     NOT NULL DEFAULT false -- may set the quotas of others
 );
 

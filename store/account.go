@@ -12,13 +12,13 @@ import (
 )
 
 // selectAccount reads a mail.AccountRecord: scanAccount knows its columns.
-const selectAccount = `SELECT a.id, coalesce(p.local, a.local_key), d.name, a.name, a.quota_bytes, a.quota_messages,
+const selectAccount = `SELECT a.id, coalesce(p.local, a.local_key), d.name, a.name, a.quota_bytes, a.quota_messages, a.imap_without,
 		a.admin, a.disabled_at IS NOT NULL, a.deleted_at IS NOT NULL, a.change_seq
 	FROM accounts a JOIN domains d ON d.id = a.domain_id
 	LEFT JOIN addresses p ON p.domain_id = a.domain_id AND p.local_key = a.local_key AND p.account_id = a.id`
 
 func accountFields(a *mail.AccountRecord) []any {
-	return []any{&a.ID, &a.Address.Local, &a.Address.Domain, &a.Name, &a.QuotaBytes, &a.QuotaMessages, &a.Admin, &a.Disabled, &a.Deleted, &a.ChangeSeq}
+	return []any{&a.ID, &a.Address.Local, &a.Address.Domain, &a.Name, &a.QuotaBytes, &a.QuotaMessages, &a.IMAPWithout, &a.Admin, &a.Disabled, &a.Deleted, &a.ChangeSeq}
 }
 
 // CreateAccount makes an account with its address, password and first

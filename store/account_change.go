@@ -78,6 +78,18 @@ func (s *Store) SetMessageQuota(ctx context.Context, actor mail.Actor, id mail.A
 	})
 }
 
+// SetIMAPWithout changes which IMAP capabilities the account's sessions do not
+// get; they are told at once.
+func (s *Store) SetIMAPWithout(ctx context.Context, actor mail.Actor, id mail.AccountID, list []string) error {
+	return s.changeAccount(ctx, id, func(tx pgx.Tx, now mail.AccountRecord) error {
+		if _, err := tx.Exec(ctx, `UPDATE accounts SET imap_without = coalesce($2, '{}'::text[]) WHERE id = $1`, id, list); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, "account.imap_without", now.Address.String(),
+			detail{"imap_without": list, "before": now.IMAPWithout})
+	})
+}
+
 // DisableAccount stops mail and log-in and ends the open sessions; EnableAccount
 // undoes it.
 func (s *Store) DisableAccount(ctx context.Context, actor mail.Actor, id mail.AccountID) error {

@@ -9,7 +9,7 @@ import (
 	"postroom/internal/mail"
 )
 
-const listAccounts = `SELECT a.id, coalesce(p.local, a.local_key), d.name, a.name, a.quota_bytes, a.quota_messages,
+const listAccounts = `SELECT a.id, coalesce(p.local, a.local_key), d.name, a.name, a.quota_bytes, a.quota_messages, a.imap_without,
 		a.admin, a.disabled_at IS NOT NULL, a.deleted_at IS NOT NULL, a.change_seq, a.created_at,
 		coalesce(a.disabled_at, '0001-01-01 00:00:00+00'), coalesce(a.deleted_at, '0001-01-01 00:00:00+00'),
 		coalesce(u.bytes, 0), coalesce(u.messages, 0),

@@ -90,6 +90,7 @@ func (s *Store) MoveAcross(ctx context.Context, a mail.CopyArgs) (mail.CopyResul
 			res.UIDValidity, res.SrcModSeq = part.UIDValidity, part.SrcModSeq
 			appendSet(&res.Src, part.Src)
 			appendSet(&res.Dst, part.Dst)
+			mail.Progress(ctx, r.n)
 		}
 	}
 	return res, nil

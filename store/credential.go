@@ -75,8 +75,8 @@ func (s *Store) TouchCredential(ctx context.Context, id mail.CredentialID) error
 func (s *Store) AccountState(ctx context.Context, acct mail.AccountID) (mail.AccountState, error) {
 	var st mail.AccountState
 	err := s.pool.QueryRow(ctx, `SELECT change_seq, disabled_at IS NOT NULL, deleted_at IS NOT NULL,
-			ARRAY(SELECT c.id FROM credentials c WHERE c.account_id = a.id AND c.revoked_at IS NULL ORDER BY c.id)
-		FROM accounts a WHERE id = $1`, acct).Scan(&st.ChangeSeq, &st.Disabled, &st.Deleted, &st.Credentials)
+			ARRAY(SELECT c.id FROM credentials c WHERE c.account_id = a.id AND c.revoked_at IS NULL ORDER BY c.id), imap_without
+		FROM accounts a WHERE id = $1`, acct).Scan(&st.ChangeSeq, &st.Disabled, &st.Deleted, &st.Credentials, &st.IMAPWithout)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return mail.AccountState{Deleted: true}, nil
 	}

@@ -88,8 +88,10 @@ func (s *Store) expungeSlices(ctx context.Context, acct mail.AccountID, mbox mai
 		}
 		if modseq > 0 {
 			res.ModSeq = modseq
-			appendSet(&res.UIDs, fromMultirange(gone))
+			set := fromMultirange(gone)
+			appendSet(&res.UIDs, set)
 			s.changed(acct, mbox, modseq)
+			mail.Progress(ctx, set.Len())
 		}
 	}
 	return res, nil

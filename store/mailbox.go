@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -50,6 +52,32 @@ func (s *Store) MailboxByName(ctx context.Context, acct mail.AccountID, name str
 		return m, st, noMailbox()
 	}
 	return m, st, dbError(err)
+}
+
+// MailboxesByName finds many as MailboxByName does one, by the name asked for.
+func (s *Store) MailboxesByName(ctx context.Context, acct mail.AccountID, names []string) (map[string]mail.MailboxStatus, error) {
+	asked := map[string][]string{}
+	for _, n := range names {
+		if name, err := mailboxName(n); err == nil {
+			asked[name] = append(asked[name], n)
+		}
+	}
+	rows, err := s.pool.Query(ctx, `SELECT m.account_id, m.id, m.name, m.uidvalidity, m.special_use,
+			EXISTS (SELECT FROM subscriptions sub WHERE sub.account_id = m.account_id AND sub.name = m.name), `+stateColumns+`
+		FROM mailboxes m JOIN mailbox_counters s ON s.account_id = m.account_id AND s.mailbox_id = m.id
+		WHERE m.account_id = $1 AND m.name = ANY ($2)`, acct, slices.Collect(maps.Keys(asked)))
+	if err != nil {
+		return nil, dbError(err)
+	}
+	out := make(map[string]mail.MailboxStatus, len(names))
+	var m mail.MailboxStatus
+	_, err = pgx.ForEachRow(rows, append(mailboxFields(&m.Mailbox), stateFields(&m.MailboxState)...), func() error {
+		for _, n := range asked[m.Name] {
+			out[n] = m
+		}
+		return nil
+	})
+	return out, dbError(err)
 }
 
 // junkMailbox finds the mailbox with the use \Junk; 0 when there is none.

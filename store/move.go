@@ -109,5 +109,6 @@ func (s *Store) moveSlice(ctx context.Context, acct mail.AccountID, src mail.Mai
 	appendSet(&res.Dst, part.Dst)
 	s.changed(acct, src, r.srcModSeq)
 	s.changed(acct, dst, r.modseq)
+	mail.Progress(ctx, r.n)
 	return nil
 }

@@ -17,6 +17,7 @@ type accountCmd struct {
 	Password      accountPasswordCmd      `cmd:"" help:"Change the password and end its sessions."`
 	Quota         accountQuotaCmd         `cmd:"" help:"Change the quota: 5G, 500M, none."`
 	Admin         accountAdminCmd         `cmd:"" help:"Let an account set the quotas of others over IMAP, or no longer: on, off."`
+	IMAPWithout   accountIMAPWithoutCmd   `cmd:"" name:"imap-without" help:"Leave IMAP capabilities out for an account."`
 	Limits        accountLimitsCmd        `cmd:"" help:"Show or change what an account may send."`
 	Resume        accountResumeCmd        `cmd:"" help:"Let an account send again that was held as if stolen."`
 	AddAddress    accountAddAddressCmd    `cmd:"" help:"Give an account one more address."`
@@ -129,7 +130,7 @@ func (c accountShowCmd) Run(e *env) error {
 	}
 	return e.result(x, func() {
 		e.fields("account", x.Address, "name", orDash(x.Name), "state", x.State, "addresses", strings.Join(x.Addresses, " "),
-			"messages", fmt.Sprint(x.Messages), "used", octets(x.UsedBytes), "restorable", octets(x.HeldBytes), "quota", quota(x.QuotaBytes), "quota of messages", number(x.QuotaMessages),
+			"messages", fmt.Sprint(x.Messages), "used", octets(x.UsedBytes), "restorable", octets(x.HeldBytes), "quota", quota(x.QuotaBytes), "quota of messages", number(x.QuotaMessages), "IMAP without", orDash(strings.Join(x.IMAPWithout, " ")),
 			"password", yesNo(x.HasPassword), "app passwords", fmt.Sprint(x.AppPasswords), "administrator", yesNo(x.Admin), "since", when(x.CreatedAt))
 	})
 }
@@ -203,6 +204,17 @@ func (c accountAdminCmd) Run(e *env) error {
 		done = "administrator"
 	}
 	return e.onAccount(done, func(a *admin.Admin) (admin.Account, error) { return a.SetAdmin(e.ctx, c.Address, c.Switch == "on") })
+}
+
+type accountIMAPWithoutCmd struct {
+	addressArg
+	Capabilities []string `arg:"" help:"All that are left out: NOTIFY, or NOTIFY:outlook for programs of that name; none."`
+}
+
+func (c accountIMAPWithoutCmd) Run(e *env) error {
+	return e.onAccount("IMAP capabilities changed", func(a *admin.Admin) (admin.Account, error) {
+		return a.SetIMAPWithout(e.ctx, c.Address, c.Capabilities)
+	})
 }
 
 type accountAddAddressCmd struct {

@@ -9,6 +9,7 @@ import (
 	"os/user"
 
 	"postroom/cmd/postroom/server"
+	"postroom/imapd"
 	"postroom/internal/admin"
 	"postroom/internal/config"
 	"postroom/internal/mail"
@@ -134,7 +135,13 @@ func (e *env) admin() (*admin.Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return admin.New(admin.Config{Store: s, Actor: e.actor(), ScramForPasswords: e.cfg.Scram == "all"}), nil
+	return admin.New(admin.Config{Store: s, Actor: e.actor(), ScramForPasswords: e.cfg.Scram == "all", Capability: capability}), nil
+}
+
+// capability reads an IMAP capability that can be left out.
+func capability(text string) (string, error) {
+	w, err := imapd.ParseWithout(text)
+	return w.String(), err
 }
 
 // adminWithKey gives those that seal or open secrets too. On a database that

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ type Account struct {
 	Addresses     []string   `json:"addresses"` // all of its own, the primary one first
 	QuotaBytes    int64      `json:"quota_bytes"`
 	QuotaMessages int64      `json:"quota_messages"`
+	IMAPWithout   []string   `json:"imap_without,omitempty"`
 	UsedBytes     int64      `json:"used_bytes"`
 	HeldBytes     int64      `json:"held_bytes"` // expunged, still restorable
 	Messages      int64      `json:"messages"`
@@ -39,7 +41,7 @@ type Account struct {
 
 func showAccount(l mail.AccountListing) Account {
 	out := Account{Address: address.Display(l.Address), Name: l.Name, State: StateActive, Addresses: shown(l.Addresses),
-		QuotaBytes: l.QuotaBytes, QuotaMessages: l.QuotaMessages, UsedBytes: l.Usage.LiveBytes, HeldBytes: l.Usage.HeldBytes, Messages: l.Usage.Messages,
+		QuotaBytes: l.QuotaBytes, QuotaMessages: l.QuotaMessages, IMAPWithout: l.IMAPWithout, UsedBytes: l.Usage.LiveBytes, HeldBytes: l.Usage.HeldBytes, Messages: l.Usage.Messages,
 		HasPassword: l.HasPassword, AppPasswords: l.Apps, Admin: l.Admin,
 		CreatedAt: l.CreatedAt, DisabledAt: at(l.DisabledAt), DeletedAt: at(l.DeletedAt)}
 	switch {
@@ -214,6 +216,35 @@ func (a *Admin) SetQuotas(ctx context.Context, by mail.AccountID, addr string, o
 // SetAdmin makes an account an administrator's, or no longer.
 func (a *Admin) SetAdmin(ctx context.Context, addr string, admin bool) (Account, error) {
 	return a.onAccount(ctx, addr, func(id mail.AccountID) error { return a.Store.SetAccountAdmin(ctx, a.Actor, id, admin) })
+}
+
+// SetIMAPWithout leaves IMAP capabilities out for an account: each NAME, or
+// NAME:client for programs that call themselves so; "none" alone gives all back.
+func (a *Admin) SetIMAPWithout(ctx context.Context, addr string, names []string) (Account, error) {
+	return a.onAccount(ctx, addr, func(id mail.AccountID) error {
+		var list []string
+		if len(names) != 1 || names[0] != "none" {
+			for _, n := range names {
+				name, err := a.capability(n)
+				if err != nil {
+					return err
+				}
+				list = append(list, name)
+			}
+		}
+		slices.Sort(list)
+		return a.Store.SetIMAPWithout(ctx, a.Actor, id, slices.Compact(list))
+	})
+}
+
+func (a *Admin) capability(name string) (string, error) {
+	if a.Capability != nil {
+		if known, err := a.Capability(name); err == nil {
+			return known, nil
+		}
+	}
+	return "", &mail.Error{Code: mail.CodeInvalid, Text: quoted(name) + " is no IMAP capability that can be left out",
+		Hint: "give names as CAPABILITY lists them, NOTIFY or NOTIFY:outlook, or none"}
 }
 
 // Disable stops an account's mail and log-in and ends its sessions.

@@ -28,6 +28,9 @@ type Config struct {
 	// ScramForPasswords keeps SCRAM keys of chosen passwords too. They cost a
 	// guesser of a stolen database far less than argon2id.
 	ScramForPasswords bool
+	// Capability reads NAME or NAME:client of an IMAP capability that can be left
+	// out; nil: none can.
+	Capability func(string) (string, error)
 	// Now and Rand are for tests; nil means the clock and crypto/rand.
 	Now  func() time.Time
 	Rand io.Reader

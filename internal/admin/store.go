@@ -43,6 +43,7 @@ type AccountStore interface {
 	RenameAccount(ctx context.Context, actor mail.Actor, id mail.AccountID, to mail.Address, dropOld bool) error
 	SetAccountName(ctx context.Context, actor mail.Actor, id mail.AccountID, name string) error
 	SetMessageQuota(ctx context.Context, actor mail.Actor, id mail.AccountID, quota int64) error
+	SetIMAPWithout(ctx context.Context, actor mail.Actor, id mail.AccountID, list []string) error
 	SetQuota(ctx context.Context, actor mail.Actor, id mail.AccountID, quota int64) error
 	SetQuotas(ctx context.Context, actor mail.Actor, by, id mail.AccountID, octets, messages int64) error
 	SetAccountAdmin(ctx context.Context, actor mail.Actor, id mail.AccountID, admin bool) error

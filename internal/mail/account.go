@@ -8,14 +8,15 @@ import (
 // AccountRecord is an account as log-in and sessions see it (table accounts).
 type AccountRecord struct {
 	ID            AccountID
-	Address       Address // primary address, as the administrator spelled it
-	Name          string  // display name; may be empty
-	QuotaBytes    int64   // 0: no quota
-	QuotaMessages int64   // 0: no quota of messages
-	Admin         bool    // may set the quotas of others
-	Disabled      bool    // takes no mail and no log-in
-	Deleted       bool    // in the restore window; as if it were not there
-	ChangeSeq     int64   // grows with names, subscriptions, rights and credentials
+	Address       Address  // primary address, as the administrator spelled it
+	Name          string   // display name; may be empty
+	QuotaBytes    int64    // 0: no quota
+	QuotaMessages int64    // 0: no quota of messages
+	IMAPWithout   []string // capabilities not offered: NAME or NAME:client
+	Admin         bool     // may set the quotas of others
+	Disabled      bool     // takes no mail and no log-in
+	Deleted       bool     // in the restore window; as if it were not there
+	ChangeSeq     int64    // grows with names, subscriptions, rights and credentials
 }
 
 // The kinds of credentials.
@@ -44,6 +45,7 @@ type AccountState struct {
 	Deleted   bool
 	// Credentials holds the ids that are still valid, ascending.
 	Credentials []CredentialID
+	IMAPWithout []string // as in AccountRecord
 }
 
 // Allows tells whether a session that logged in with c may go on. 0 stands for

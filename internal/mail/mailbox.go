@@ -117,6 +117,12 @@ type MessageRow struct {
 	SentAt         time.Time // zero when none
 }
 
+// MailboxStatus is a mailbox with what it holds.
+type MailboxStatus struct {
+	Mailbox
+	MailboxState
+}
+
 // StoreMode says how STORE combines flags.
 type StoreMode uint8
 

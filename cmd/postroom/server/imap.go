@@ -23,7 +23,7 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		return err
 	}
 	s.imap = imapd.New(imapd.Config{Hostname: s.cfg.Hostname, Store: s.store, Blobs: s.store, Spool: s.spool,
-		Append: s.append, Replace: s.replace, Auth: s.auth, StillValid: s.stillValid, NoteLogin: s.auth.Note,
+		Append: s.append, Replace: s.replace, Auth: s.auth, StillValid: s.imapValid, NoteLogin: s.auth.Note,
 		SetQuotas: func(ctx context.Context, by imapd.Identity, address string, q imapd.Quotas) error {
 			a := admin.New(admin.Config{Store: s.store, Actor: mail.Actor("imap:" + by.Login)})
 			_, err := a.SetQuotas(ctx, by.Account, address, q.Octets, q.Messages)
@@ -68,6 +68,8 @@ func imapWithout(keys []string) (all []imapd.Without, err error) {
 
 func watch(w *store.Watch) imapd.Watch { return imapd.Watch{C: w.C, Close: w.Close} }
 
+var errInvalid = mail.Errorf(mail.CodeNoPermission, "the log-in is no longer valid")
+
 // stillValid ends sessions whose password was changed or whose account was
 // disabled.
 func (s *Server) stillValid(ctx context.Context, id auth.Identity) error {
@@ -76,9 +78,18 @@ func (s *Server) stillValid(ctx context.Context, id auth.Identity) error {
 		return err
 	}
 	if !st.Allows(id.Credential) {
-		return mail.Errorf(mail.CodeNoPermission, "the log-in is no longer valid")
+		return errInvalid
 	}
 	return nil
+}
+
+// imapValid tells beside what the account's IMAP sessions do not get.
+func (s *Server) imapValid(ctx context.Context, id auth.Identity) ([]string, error) {
+	st, err := s.store.AccountState(ctx, id.Account)
+	if err == nil && !st.Allows(id.Credential) {
+		err = errInvalid
+	}
+	return st.IMAPWithout, err
 }
 
 // replace stores what a client uploads in the place of another message.
