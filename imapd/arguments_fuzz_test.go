@@ -60,8 +60,10 @@ func FuzzArguments(f *testing.F) {
 		}
 		for _, l := range strings.Split(string(octets), "\n") {
 			_, text, ok := strings.Cut(l, ": ")
-			if ok && strings.HasPrefix(l, "C") && !strings.Contains(text, "{{") && !seeds[text] {
-				seeds[text] = true
+			if !ok || !strings.HasPrefix(l, "C") || strings.Contains(text, "{{") || seeds[text] {
+				continue
+			}
+			if seeds[text] = true; len(seeds)%4 == 0 { // all would take the time that CI has
 				f.Add([]byte(text))
 			}
 		}
