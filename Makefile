@@ -12,7 +12,7 @@ STATICCHECK := bin/staticcheck-$(STATICCHECK_VERSION)
 # The ACME authority of e2e/11-certificates.
 PEBBLE_VERSION := v2.10.3
 PEBBLE := bin/pebble-$(PEBBLE_VERSION)
-TIME ?= 1m
+TIME ?= 10m
 # The commit goes into the binary where git may read it: not in a tree of
 # another user.
 BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=$$(git status >/dev/null 2>&1 && echo auto || echo false)
@@ -46,6 +46,7 @@ test: race ## unit, store, protocol and flow tests with the race detector
 	$(call stage,test,900,go run ./internal/pgembed/withpg go test -race -timeout 14m $(PACKAGES))
 
 e2e: clients build build-crash $(PEBBLE) ## the whole product: real clients, two instances, compose, faults
+	$(if $(CI),$(call stage,fuzz 10 targets for 30 s,900,go run ./internal/pgembed/withpg scripts/fuzz.sh 30s 10))
 	$(call stage,e2e,1200,go run ./internal/pgembed/withpg go test -timeout 19m ./e2e/...)
 
 crash: postgres build-crash ## kill -9 of postroom and PostgreSQL under load, 200 times
@@ -54,7 +55,7 @@ crash: postgres build-crash ## kill -9 of postroom and PostgreSQL under load, 20
 interop: clients build ## 10,000 messages to 30 MB (MAIL=folder: more) and the real clients
 	$(call stage,interop,7200,POSTROOM_TEST_MESSAGES=10000 POSTROOM_TEST_LARGE=31457280 POSTROOM_TEST_MAIL=$(MAIL) go test -timeout 115m -count=1 ./e2e/01-octets/ ./e2e/02-clients/ ./e2e/05-move/)
 
-fuzz: postgres ## every fuzz target for TIME each (TIME=1m)
+fuzz: postgres ## every fuzz target for TIME each (TIME=10m)
 	@go run ./internal/pgembed/withpg scripts/fuzz.sh $(TIME)
 
 bench: postgres build ## deliveries, notification, memory, checks of incoming mail, as ratios of one run

@@ -3,29 +3,62 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
+	"strings"
 	"time"
 
 	"postroom/e2e/client"
 )
 
-// benchIdle opens selected, idling connections and measures how much the PSS
-// of postroom and its PostgreSQL grew for each.
+// benchIdle opens connections, those that say nothing before login and those
+// that are selected and idle, and measures how much the PSS of postroom and its
+// PostgreSQL grew for each.
 func benchIdle(ctx context.Context, r *rig, o options) ([]figure, error) {
-	plain, err := idleGrowth(ctx, r, o.idle, nil)
-	if err != nil {
-		return nil, err
+	var figures []figure
+	for _, f := range []struct {
+		name, goal string
+		n          int
+		fresh      bool // in a process that has served nobody: what others left is not to be reused
+		open       func(i int) (*client.IMAP, error)
+	}{
+		{"PSS per selected idle connection, plain", "<= 40", o.idle, false, func(i int) (*client.IMAP, error) { return r.idle(i, nil) }},
+		{"PSS per selected idle connection, TLS", "", o.idle, false, func(i int) (*client.IMAP, error) { return r.idle(i, r.tls) }},
+		{"PSS per connection before login, plain", "< 20", 2 * o.idle, true, func(int) (*client.IMAP, error) { return client.DialIMAP(r.imap, nil) }},
+		{"PSS per connection before login, TLS", "< 20", 2 * o.idle, true, func(int) (*client.IMAP, error) {
+			return client.DialIMAP(r.instance.Ports.IMAPS, r.tls)
+		}},
+	} {
+		if f.fresh {
+			if err := r.restart(ctx); err != nil {
+				return nil, err
+			}
+		}
+		each, err := growth(ctx, r, f.n, f.open)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, summarise(f.name, "kB", f.goal, []float64{each}))
 	}
-	secure, err := idleGrowth(ctx, r, o.idle, r.tls)
-	if err != nil {
-		return nil, err
-	}
-	return []figure{
-		summarise("PSS per selected idle connection, plain", "kB", "<= 40", []float64{plain}),
-		summarise("PSS per selected idle connection, TLS", "kB", "", []float64{secure}),
-	}, nil
+	return figures, nil
 }
 
-func idleGrowth(ctx context.Context, r *rig, n int, cfg *tls.Config) (float64, error) {
+// idle gives a connection that waits in IDLE.
+func (r *rig) idle(i int, cfg *tls.Config) (*client.IMAP, error) {
+	c, err := r.loginWith(r.accounts[i%len(r.accounts)], cfg)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err = c.Select("INBOX"); err == nil {
+		_, err = c.Write([]byte("i IDLE\r\n"))
+	}
+	if err == nil {
+		_, err = c.ReadLine()
+	}
+	return c, err
+}
+
+// growth is how much the PSS grew for each of n connections, in kB.
+func growth(ctx context.Context, r *rig, n int, open func(i int) (*client.IMAP, error)) (float64, error) {
 	before, err := settledPSS(ctx, r.pid)
 	if err != nil {
 		return 0, err
@@ -37,24 +70,24 @@ func idleGrowth(ctx context.Context, r *rig, n int, cfg *tls.Config) (float64, e
 		}
 	}()
 	for i := range n {
-		c, err := r.loginWith(r.accounts[i%len(r.accounts)], cfg)
+		c, err := open(i)
+		if c != nil {
+			conns = append(conns, c)
+		}
 		if err != nil {
-			return 0, err
-		}
-		conns = append(conns, c)
-		if _, _, err := c.Select("INBOX"); err != nil {
-			return 0, err
-		}
-		if _, err := c.Write([]byte("i IDLE\r\n")); err != nil {
-			return 0, err
-		}
-		if _, err := c.ReadLine(); err != nil {
 			return 0, err
 		}
 	}
 	after, err := settledPSS(ctx, r.pid)
 	if err != nil {
 		return 0, err
+	}
+	// It answers: no connection has ended meanwhile.
+	if _, err := conns[0].Write([]byte("DONE\r\n")); err != nil {
+		return 0, fmt.Errorf("the first connection ended before the reading: %w", err)
+	}
+	if l, err := conns[0].ReadLine(); err != nil || strings.HasPrefix(l.Text, "* BYE") {
+		return 0, fmt.Errorf("the first connection ended before the reading: %q, %v", l.Text, err)
 	}
 	return float64(after-before) / float64(n), nil
 }

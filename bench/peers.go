@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"postroom/e2e/client"
 	"postroom/e2e/testbed"
 )
 
@@ -156,11 +157,11 @@ func benchPeers(ctx context.Context, r *rig, o options) ([]figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		growth, err := idleGrowth(ctx, x.rig, o.idle, nil)
+		each, err := growth(ctx, x.rig, o.idle, func(i int) (*client.IMAP, error) { return x.rig.idle(i, nil) })
 		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, summarise("PSS per selected idle connection", "kB", "", []float64{growth}))
+		figures = append(figures, summarise("PSS per selected idle connection", "kB", "", []float64{each}))
 		for _, f := range figures {
 			f.Name, f.Goal = x.name+f.Name, ""
 			out = append(out, f)

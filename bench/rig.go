@@ -141,6 +141,18 @@ func (r *rig) loginWith(account string, cfg *tls.Config) (*client.IMAP, error) {
 	return c, nil
 }
 
+// restart gives a process that has served nobody yet.
+func (r *rig) restart(ctx context.Context) error {
+	if err := r.instance.Stop(30 * time.Second); err != nil {
+		return err
+	}
+	if err := r.instance.Start(ctx); err != nil {
+		return err
+	}
+	r.pid = r.instance.Pid()
+	return nil
+}
+
 func (r *rig) stop() {
 	if err := r.instance.Stop(30 * time.Second); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -25,8 +25,9 @@ func parseESearch(s *session, d *wire.Decoder) *esearchArgs {
 	if d.TryWord("IN") {
 		d.SP()
 		d.Expect('(')
+		filters := filterParser{s: s, only: "SUBTREE-ONE"}
 		for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
-			if a.sources = append(a.sources, s.mailboxFilter(d)); len(a.sources) > maxSources {
+			if a.sources = append(a.sources, filters.parse(d)); len(a.sources) > maxSources {
 				d.Fail("too many mailbox specifiers")
 			}
 		}
@@ -93,7 +94,7 @@ func (s *session) sources(ctx context.Context, filters []mailboxFilter) (boxes [
 		return nil, err
 	}
 	for _, n := range tree.nodes {
-		if n.box != nil && n.rights.Has(mail.RightRead) && slices.ContainsFunc(filters, func(f mailboxFilter) bool { return f.holds(n) }) {
+		if n.box != nil && n.rights.Has(mail.RightRead) && slices.ContainsFunc(filters, func(f mailboxFilter) bool { return f.finds(n) }) {
 			boxes = append(boxes, *n.box)
 		}
 	}

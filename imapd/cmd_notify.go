@@ -11,7 +11,6 @@ import (
 // Bounds of what a session may ask for: each is looked at on each change.
 const (
 	maxNotifyGroups = 32
-	maxNotifyNames  = 1000 // named in the command
 	maxNotified     = 2000 // names of the account
 )
 
@@ -19,7 +18,6 @@ type notifyArgs struct {
 	none, status bool
 	selected     *notifySelected
 	groups       []notifyGroup
-	names        int
 	unsupported  bool // an event that is none of ours
 }
 
@@ -32,8 +30,7 @@ type notifySelected struct {
 
 // notifyGroup is a set of mailboxes and what a client wants to hear of them.
 type notifyGroup struct {
-	filter string // INBOXES, PERSONAL, SUBSCRIBED, SUBTREE, MAILBOXES
-	names  []string
+	mailboxFilter
 	events events
 }
 
@@ -60,36 +57,28 @@ func parseNotify(s *session, d *wire.Decoder) (a notifyArgs) {
 		a.status = true
 		d.SP()
 	}
+	filters := &filterParser{s: s, only: filterDelayed}
 	for n, first := 0, true; d.Err() == nil && (first || d.Try(' ')); first = false {
 		if n++; n > maxNotifyGroups {
 			d.Fail("too many event groups")
 		}
-		a.parseGroup(s, d)
+		a.parseGroup(d, filters)
 	}
 	return a
 }
 
 // parseGroup parses
 //
-//	event-group      = "(" filter-mailboxes SP events ")"
-//	filter-mailboxes = "selected" / "selected-delayed" / "inboxes" / "personal" / "subscribed" /
-//	                   "subtree" SP one-or-more-mailbox / "mailboxes" SP one-or-more-mailbox
-func (a *notifyArgs) parseGroup(s *session, d *wire.Decoder) {
+//	event-group = "(" filter-mailboxes SP events ")"
+func (a *notifyArgs) parseGroup(d *wire.Decoder, filters *filterParser) {
 	d.Expect('(')
-	g := notifyGroup{filter: d.Word()}
+	g := notifyGroup{mailboxFilter: filters.parse(d)}
 	var sel *notifySelected
-	switch g.filter {
-	case "SELECTED", "SELECTED-DELAYED":
+	if g.kind == filterSelected || g.kind == filterDelayed {
 		if a.selected != nil {
 			d.Fail("the selected mailbox is named twice")
 		}
-		sel = &notifySelected{delayed: g.filter == "SELECTED-DELAYED"}
-	case "INBOXES", "PERSONAL", "SUBSCRIBED":
-	case "SUBTREE", "MAILBOXES":
-		d.SP()
-		g.names = a.parseNames(s, d)
-	default:
-		d.Fail("unknown mailbox filter")
+		sel = &notifySelected{delayed: g.kind == filterDelayed}
 	}
 	d.SP()
 	g.events = a.parseEvents(d, sel)
@@ -99,23 +88,6 @@ func (a *notifyArgs) parseGroup(s *session, d *wire.Decoder) {
 		return
 	}
 	a.groups = append(a.groups, g)
-}
-
-// parseNames parses
-//
-//	one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")"
-func (a *notifyArgs) parseNames(s *session, d *wire.Decoder) (names []string) {
-	many := d.Try('(')
-	for first := true; d.Err() == nil && (first || many && d.Try(' ')); first = false {
-		if a.names++; a.names > maxNotifyNames {
-			d.Fail("too many mailbox names")
-		}
-		names = append(names, strings.TrimSuffix(s.mailboxName(d), mail.Separator))
-	}
-	if many {
-		d.Expect(')')
-	}
-	return names
 }
 
 func runNotify(ctx context.Context, s *session, a notifyArgs) (reply, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"postroom/internal/mail"
 )
@@ -42,23 +41,6 @@ func (n *notify) immediate() bool {
 
 func (n *notify) ignoresFlags() bool {
 	return n != nil && (n.selected == nil || n.selected.events&eventFlags == 0)
-}
-
-// covers tells whether a group names this mailbox.
-func (g *notifyGroup) covers(name string, subscribed bool) bool {
-	switch g.filter {
-	case "SUBSCRIBED":
-		return subscribed
-	case "SUBTREE", "MAILBOXES":
-		for _, n := range g.names {
-			if n == name || g.filter == "SUBTREE" && strings.HasPrefix(name, n+mail.Separator) {
-				return true
-			}
-		}
-		return false
-	}
-	// Filing may put mail anywhere, so the inboxes are all (§6.3).
-	return !isOther(name)
 }
 
 func (n *notify) events(name string, subscribed bool) (all events) {

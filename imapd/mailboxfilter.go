@@ -14,52 +14,82 @@ type mailboxFilter struct {
 	names []string // of SUBTREE, SUBTREE-ONE and MAILBOXES
 }
 
-// filterSelected is the mailbox that is selected.
-const filterSelected = "SELECTED"
+// These are the mailbox that is selected.
+const (
+	filterSelected = "SELECTED"
+	filterDelayed  = "SELECTED-DELAYED" // in NOTIFY only
+)
 
-// maxFilterNames bounds the names of one filter.
+// maxFilterNames bounds the names in the filters of one command.
 const maxFilterNames = 1000
 
-// mailboxFilter parses
+// filterParser reads the filters of one command, which differ by a kind
+// between NOTIFY and ESEARCH.
+type filterParser struct {
+	s     *session
+	only  string // the kind that the other command has not
+	names int    // so far
+}
+
+// parse parses
 //
 //	filter-mailboxes = "selected" / "inboxes" / "personal" / "subscribed" /
-//	                   ("subtree" / "subtree-one" / "mailboxes") SP one-or-more-mailbox
-//	one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")"   ; RFC 5465 §8
-func (s *session) mailboxFilter(d *wire.Decoder) mailboxFilter {
+//	                   ("subtree" / "mailboxes") SP one-or-more-mailbox
+//	filter-mailboxes =/ "selected-delayed"                       ; RFC 5465 §8
+//	filter-mailboxes =/ "subtree-one" SP one-or-more-mailbox     ; RFC 7377 §4
+func (p *filterParser) parse(d *wire.Decoder) mailboxFilter {
 	f := mailboxFilter{kind: d.Word()}
 	switch f.kind {
 	case filterSelected, "INBOXES", "PERSONAL", "SUBSCRIBED":
-		return f
-	case "SUBTREE", "SUBTREE-ONE", "MAILBOXES":
+	case "SUBTREE", "MAILBOXES":
+		f.names = p.oneOrMore(d)
+	case filterDelayed, "SUBTREE-ONE":
+		if f.kind != p.only {
+			d.Fail("mailbox specifier of another command")
+		} else if f.kind != filterDelayed {
+			f.names = p.oneOrMore(d)
+		}
 	default:
 		d.Fail("unknown mailbox specifier")
 	}
-	d.SP()
-	if !d.Try('(') {
-		f.names = []string{s.mailboxName(d)}
-		return f
-	}
-	for first := true; d.Err() == nil && (first || d.Try(' ')); first = false {
-		if f.names = append(f.names, s.mailboxName(d)); len(f.names) > maxFilterNames {
-			d.Fail("too many mailboxes")
-		}
-	}
-	d.Expect(')')
 	return f
 }
 
-// holds tells whether the filter means an existing mailbox; SELECTED means
+// oneOrMore parses
+//
+//	one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")"   ; RFC 5465 §8
+func (p *filterParser) oneOrMore(d *wire.Decoder) (names []string) {
+	d.SP()
+	many := d.Try('(')
+	for first := true; d.Err() == nil && (first || many && d.Try(' ')); first = false {
+		if p.names++; p.names > maxFilterNames {
+			d.Fail("too many mailboxes")
+		}
+		names = append(names, strings.TrimSuffix(p.s.mailboxName(d), mail.Separator))
+	}
+	if many {
+		d.Expect(')')
+	}
+	return names
+}
+
+// covers tells whether the filter means an existing mailbox; SELECTED means
 // none by its name.
-func (f *mailboxFilter) holds(n *node) bool {
+func (f *mailboxFilter) covers(name string, subscribed bool) bool {
 	switch f.kind {
 	case "PERSONAL", "INBOXES": // where mail arrives is up to filters (RFC 5465 §6.3)
-		return !isOther(n.name)
+		return !isOther(name)
 	case "SUBSCRIBED":
-		return n.subscribed && n.rights.Has(mail.RightLookup)
+		return subscribed
 	case "MAILBOXES":
-		return slices.Contains(f.names, n.name)
+		return slices.Contains(f.names, name)
 	}
-	return n.rights.Has(mail.RightLookup) && slices.ContainsFunc(f.names, func(top string) bool { return f.below(top, n.name) })
+	return slices.ContainsFunc(f.names, func(top string) bool { return f.below(top, name) })
+}
+
+// finds is covers for somebody who sees by its name only what he may look up.
+func (f *mailboxFilter) finds(n *node) bool {
+	return (f.kind == "MAILBOXES" || n.rights.Has(mail.RightLookup)) && f.covers(n.name, n.subscribed)
 }
 
 // below tells whether name is top or a name under it, at any depth or, with

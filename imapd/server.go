@@ -135,7 +135,8 @@ func New(c Config) *Server {
 // ErrClosed is what Serve returns after Shutdown.
 var ErrClosed = errors.New("imapd: server closed")
 
-// Serve accepts on ln until Shutdown or ctx ends; implicitTLS is for port 993.
+// Serve accepts on ln until Shutdown or ctx ends, which ends all sessions;
+// implicitTLS is for port 993.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) error {
 	if !s.addListener(ln) {
 		_ = ln.Close()
@@ -143,6 +144,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) e
 	}
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer stop()
+	ctx = s.life(ctx)
 	for pause := time.Millisecond; ; {
 		c, err := ln.Accept()
 		if err == nil {
@@ -164,6 +166,27 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, implicitTLS bool) e
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, time.Second)
+	}
+}
+
+// life is the context of a listener's sessions. They share it, since each
+// context costs memory, before login too: it ends when they are cut.
+func (s *Server) life(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(s.cut, cancel)
+	// Nothing else wakes a waiting read.
+	context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.stopSessions()
+	})
+	return ctx
+}
+
+// stopSessions makes all sessions end after their running command. s.mu is held.
+func (s *Server) stopSessions() {
+	for ss := range s.sessions {
+		ss.stop()
 	}
 }
 
@@ -206,6 +229,9 @@ func (s *Server) start(ctx context.Context, c net.Conn, implicitTLS bool) {
 			return
 		}
 		defer s.leave(ss)
+		if ctx.Err() != nil { // too late to be told
+			ss.stop()
+		}
 		ss.serve(ctx, implicitTLS)
 	}()
 }
@@ -247,10 +273,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for ln := range s.listeners {
 		_ = ln.Close()
 	}
-	for ss := range s.sessions {
-		ss.stop()
-	}
+	s.stopSessions()
 	s.mu.Unlock()
+	defer s.cutNow() // nobody is left whom it could hurt
 
 	ended := make(chan struct{})
 	go func() { s.done.Wait(); close(ended) }()

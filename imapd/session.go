@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -117,9 +118,6 @@ func (s *session) stop() {
 }
 
 func (s *session) serve(ctx context.Context, implicitTLS bool) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.srv.cut, cancel)()
 	defer s.end()
 	// A defect met by one client must not take the mail of all others away.
 	defer func() {
@@ -127,8 +125,6 @@ func (s *session) serve(ctx context.Context, implicitTLS bool) {
 			s.event(slog.LevelError, "session panicked", slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 		}
 	}()
-	// The server's end is the session's: nothing else wakes a waiting read.
-	defer context.AfterFunc(ctx, s.stop)()
 	if implicitTLS {
 		if err := s.startTLS(ctx); err != nil {
 			s.event(slog.LevelDebug, "TLS handshake failed", slog.Any("err", err))
@@ -244,12 +240,27 @@ func (s *session) startTLS(ctx context.Context) error {
 	_ = s.conn.raw.SetDeadline(s.conn.limit(time.Now().Add(s.srv.LoginTime)))
 	ctx, cancel := context.WithTimeout(ctx, s.srv.LoginTime)
 	defer cancel()
-	if err := t.HandshakeContext(ctx); err != nil {
+	if err := handshake(ctx, t); err != nil {
 		return err
 	}
 	s.conn.stream, s.tls = t, true
 	s.in.Discard()
 	return nil
+}
+
+// handshake runs on a goroutine of its own: it needs a deep stack, which would
+// stay with the session as long as that lives, 4 KB for each connection.
+func handshake(ctx context.Context, t *tls.Conn) error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- fmt.Errorf("panicked: %v\n%s", r, debug.Stack())
+			}
+		}()
+		done <- t.HandshakeContext(ctx)
+	}()
+	return <-done
 }
 
 // greetingName is the host name; it tells no version.

@@ -61,11 +61,10 @@ func (s *Store) SetACL(ctx context.Context, acct mail.AccountID, mailbox mail.Ma
 		if _, err = nextChange(ctx, tx, acct); err != nil {
 			return err
 		}
-		if err = setACL(ctx, tx, acct, mailbox, user, change); err != nil {
+		if modseq, err = touch(ctx, tx, acct, mailbox); err != nil {
 			return err
 		}
-		modseq, err = touch(ctx, tx, acct, mailbox)
-		return err
+		return setACL(ctx, tx, acct, mailbox, user, change)
 	})
 	if err != nil {
 		return err
@@ -82,10 +81,8 @@ const sqlTouch = `INSERT INTO mailbox_changes (` + changeColumns + `)
 	SELECT account_id, mailbox_id, highestmodseq + 1, 'c', '{}', uidnext, messages, unseen, deleted, bytes, deleted_bytes
 	FROM mailbox_counters WHERE account_id = $1 AND mailbox_id = $2 RETURNING modseq`
 
+// setACL changes one entry in a transaction that has the mailbox's lock.
 func setACL(ctx context.Context, tx pgx.Tx, acct mail.AccountID, mailbox mail.MailboxID, user mail.AccountID, change func(mail.Rights) mail.Rights) error {
-	if _, err := tx.Exec(ctx, sqlLockStates, acct, []mail.MailboxID{mailbox}); err != nil {
-		return err
-	}
 	var before mail.Rights
 	var entries int
 	err := tx.QueryRow(ctx, `SELECT coalesce(max(rights) FILTER (WHERE user_id = $3), 0), count(*) FROM acl

@@ -65,6 +65,9 @@ func (f *fakeSource) ClaimRecent(_ context.Context, _ mail.AccountID, _ mail.Mai
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.claims++
+	if f.claimErr != nil {
+		return mail.Recent{}, f.claimErr
+	}
 	r := mail.Recent{UIDs: mail.UIDRange{Lo: f.recent + 1, Hi: last}}
 	for _, row := range f.rows {
 		if row.UID > f.recent && row.UID <= last {
@@ -72,7 +75,7 @@ func (f *fakeSource) ClaimRecent(_ context.Context, _ mail.AccountID, _ mail.Mai
 		}
 	}
 	f.recent = max(f.recent, last)
-	return r, f.claimErr
+	return r, nil
 }
 
 // FirstUnseen knows the first two messages only.

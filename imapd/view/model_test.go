@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -25,15 +26,17 @@ func (c *client) learn(r mail.MessageFlags) { c.known[r.UID], c.flags[r.UID] = r
 type model struct {
 	t       *rapid.T
 	src     *fakeSource
-	reg     *Registry
+	nodes   [2]*Registry // of one mailbox
 	clients []*client
+	recent  map[mail.UID]bool // to some client
 }
 
 func (m *model) open() {
 	if len(m.clients) == 4 {
 		m.close()
 	}
-	c := &client{v: m.reg.Open(1, 2, m.src.state()), known: map[mail.UID]mail.ModSeq{}, flags: map[mail.UID]mail.Flags{}, synced: slices.Clone(m.src.rows)}
+	reg := m.nodes[rapid.IntRange(0, 1).Draw(m.t, "node")]
+	c := &client{v: reg.Open(1, 2, m.src.state()), known: map[mail.UID]mail.ModSeq{}, flags: map[mail.UID]mail.Flags{}, synced: slices.Clone(m.src.rows)}
 	for _, r := range m.src.rows {
 		c.told = append(c.told, r.UID)
 		c.learn(r)
@@ -62,6 +65,33 @@ func (m *model) sync(c *client) {
 		m.t.Fatal(err)
 	}
 	c.synced = slices.Clone(m.src.rows)
+}
+
+// claim makes what the client was told of \Recent to it: nothing that is to
+// another, on whichever node, and nothing that it was not told of.
+func (m *model) claim(c *client) {
+	m.src.claimErr = rapid.SampledFrom([]error{nil, nil, nil, errors.New("away")}).Draw(m.t, "claim error")
+	r, err := c.v.Claim(context.Background())
+	if err != nil {
+		m.src.claimErr = nil
+		r, err = c.v.Claim(context.Background())
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	messages := 0
+	for uid := r.UIDs.Lo; uid <= r.UIDs.Hi; uid++ {
+		if m.recent[uid] || uid >= c.v.UIDNext() {
+			m.t.Fatalf("UID %d is \\Recent to two, or to one that counts to %d", uid, c.v.UIDNext())
+		}
+		m.recent[uid] = true
+		if slices.ContainsFunc(m.src.rows, func(r mail.MessageFlags) bool { return r.UID == uid }) {
+			messages++
+		}
+	}
+	if int(r.Messages) != messages {
+		m.t.Fatalf("claimed %d messages, there are %d", r.Messages, messages)
+	}
 }
 
 func (m *model) build(c *client) {
@@ -171,7 +201,7 @@ func (m *model) store(c *client) {
 func TestViewAgainstNaiveClients(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		src := newFake()
-		m := &model{t: t, src: src, reg: NewRegistry(src)}
+		m := &model{t: t, src: src, nodes: [2]*Registry{NewRegistry(src), NewRegistry(src)}, recent: map[mail.UID]bool{}}
 		some := func() func(int) bool {
 			mask := rapid.Uint64().Draw(t, "mask")
 			return func(i int) bool { return mask>>(i%64)&1 == 1 }
@@ -189,6 +219,7 @@ func TestViewAgainstNaiveClients(t *testing.T) {
 			"store":   func(*rapid.T) { m.store(m.pick()) },
 			"quiet":   func(*rapid.T) { m.flush(m.pick(), false) },
 			"flush":   func(*rapid.T) { m.flush(m.pick(), true) },
+			"claim":   func(*rapid.T) { m.claim(m.pick()) },
 			"": func(*rapid.T) {
 				for _, c := range m.clients {
 					m.checkNumbers(c)
@@ -198,10 +229,18 @@ func TestViewAgainstNaiveClients(t *testing.T) {
 		for _, c := range m.clients {
 			m.sync(c)
 			m.flush(c, true)
+			m.claim(c)
 			c.v.Close()
 		}
-		if len(m.reg.all) != 0 {
-			t.Fatal("the registry keeps a mailbox that no view has")
+		for _, r := range src.rows {
+			if len(m.clients) > 0 && !m.recent[r.UID] {
+				t.Fatalf("UID %d is \\Recent to nobody", r.UID)
+			}
+		}
+		for _, reg := range m.nodes {
+			if len(reg.all) != 0 {
+				t.Fatal("the registry keeps a mailbox that no view has")
+			}
 		}
 	})
 }
