@@ -8,7 +8,9 @@ import (
 )
 
 // QUOTA (RFC 9208) with the one root "": the account. Its resources are STORAGE,
-// in units of 1024 octets, and MESSAGE; one without a limit is not listed.
+// in units of 1024 octets, and MESSAGE; one without a limit is not listed. An
+// account without any limit has no root, because the grammar knows no empty list
+// of resources, though §4.2.1 does, and Thunderbird gives up over one.
 
 // parseQuotaRoot parses
 //
@@ -16,11 +18,18 @@ import (
 func parseQuotaRoot(_ *session, d *wire.Decoder) string { return d.AString() }
 
 func runGetQuota(ctx context.Context, s *session, root string) (reply, error) {
-	if root != "" {
+	q, err := s.srv.Store.Quota(ctx, s.identity.Account)
+	if err != nil {
+		return reply{}, err
+	}
+	if root != "" || !limited(q) {
 		return reply{}, no("NONEXISTENT", "no such quota root")
 	}
-	return reply{}, s.writeQuota(ctx)
+	s.writeQuota(q)
+	return reply{}, nil
 }
+
+func limited(q mail.Quota) bool { return q.LimitBytes > 0 || q.LimitMessages > 0 }
 
 // getquotaroot = "GETQUOTAROOT" SP mailbox            ; RFC 9208 §4.1.2
 func runGetQuotaRoot(ctx context.Context, s *session, name string) (reply, error) {
@@ -28,19 +37,23 @@ func runGetQuotaRoot(ctx context.Context, s *session, name string) (reply, error
 	if err != nil {
 		return reply{}, err
 	}
-	if p.box.Account != s.identity.Account { // no root that this user could ask for
-		s.enc.Raw("* QUOTAROOT ").Mailbox(name).CRLF()
+	var q mail.Quota
+	if p.box.Account == s.identity.Account { // else no root that this user could ask for
+		if q, err = s.srv.Store.Quota(ctx, s.identity.Account); err != nil {
+			return reply{}, err
+		}
+	}
+	s.enc.Raw("* QUOTAROOT ").Mailbox(name)
+	if !limited(q) {
+		s.enc.CRLF()
 		return reply{}, nil
 	}
-	s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(` ""`, "\r\n")
-	return reply{}, s.writeQuota(ctx)
+	s.enc.Raw(` ""`, "\r\n")
+	s.writeQuota(q)
+	return reply{}, nil
 }
 
-func (s *session) writeQuota(ctx context.Context) error {
-	q, err := s.srv.Store.Quota(ctx, s.identity.Account)
-	if err != nil {
-		return err
-	}
+func (s *session) writeQuota(q mail.Quota) {
 	s.enc.Raw(`* QUOTA "" (`)
 	if q.LimitBytes > 0 {
 		s.enc.Raw("STORAGE ").Number(kibibytes(q.UsedBytes)).Raw(" ").Number(kibibytes(q.LimitBytes))
@@ -52,7 +65,6 @@ func (s *session) writeQuota(ctx context.Context) error {
 		s.enc.Raw("MESSAGE ").Number(uint64(q.Messages)).Raw(" ").Number(uint64(q.LimitMessages))
 	}
 	s.enc.Raw(")\r\n")
-	return nil
 }
 
 func kibibytes(n int64) uint64 { return uint64(max(n, 0)+1023) / 1024 }
