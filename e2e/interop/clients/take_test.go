@@ -50,8 +50,10 @@ ca_certs = %s
 mailboxes = ("INBOX", "Archive")
 
 [destination]
-type = Maildir
-path = %s/
+type = MDA_external
+path = /bin/sh
+arguments = ("-c", "cat > %s/new/$$")
+allow_root_commands = true
 
 [options]
 read_all = false
