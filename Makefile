@@ -22,7 +22,7 @@ PACKAGES = $$(go list ./... | grep -v '^postroom/e2e')
 stage = @scripts/stage.sh "$(1)" $(2) '$(3)'
 
 .PHONY: help run build build-crash check test e2e crash interop fuzz bench bench-peers base-images clean
-.PHONY: go modules postgres race clients peers
+.PHONY: go modules postgres race clients thunderbird peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,8 +52,9 @@ e2e: clients build build-crash $(PEBBLE) ## the whole product: real clients, two
 crash: postgres build-crash ## kill -9 of postroom and PostgreSQL under load, 200 times
 	$(call stage,crash,7200,POSTROOM_TEST_CRASHES=200 go test -timeout 115m -count=1 ./e2e/crash/)
 
-interop: clients build ## 10,000 messages to 30 MB (MAIL=folder: more) and the real clients
-	$(call stage,interop,7200,POSTROOM_TEST_MESSAGES=10000 POSTROOM_TEST_LARGE=31457280 POSTROOM_TEST_MAIL=$(MAIL) go test -timeout 115m -count=1 ./e2e/01-octets/ ./e2e/02-clients/ ./e2e/05-move/)
+interop: clients thunderbird build ## 10,000 messages to 30 MB (MAIL=folder: more), the real clients and Thunderbird
+	$(call stage,interop,7200,POSTROOM_TEST_MESSAGES=10000 POSTROOM_TEST_LARGE=31457280 POSTROOM_TEST_MAIL=$(MAIL) go test -timeout 115m -count=1 ./e2e/01-octets/ ./e2e/interop/clients/ ./e2e/05-move/)
+	$(call stage,thunderbird,1200,go test -tags thunderbird -timeout 19m -count=1 ./e2e/interop/thunderbird/)
 
 fuzz: postgres ## every fuzz target for TIME each (TIME=10m)
 	@go run ./internal/pgembed/withpg scripts/fuzz.sh $(TIME)
@@ -85,7 +86,11 @@ race: go
 	@scripts/need.sh modules postgres race
 
 clients: go
-	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd postfix
+	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd postfix offlineimap3 neomutt getmail6 python3
+
+# Not in CI.
+thunderbird: go
+	@scripts/need.sh thunderbird
 
 peers: go
 	@scripts/need.sh modules postgres postfix dovecot-imapd dovecot-lmtpd

@@ -11,16 +11,21 @@ import (
 
 // idle = "IDLE" CRLF "DONE"            ; RFC 9051 §6.3.13, RFC 2177
 //
-// While it waits the session holds neither buffers nor a snapshot.
+// While it waits the session holds neither buffers nor a snapshot. It begins with
+// an EXISTS that stood beside the answer to another command: Thunderbird looks
+// for new mail only when IDLE or NOOP say so, and would miss it.
 func runIdle(ctx context.Context, s *session, _ struct{}) (reply, error) {
 	s.enc.Raw("+ idling\r\n")
 	if s.sel != nil && s.notify == nil {
 		s.wakeOn(s.sel.watch)
 		defer func() {
 			s.wakeOn(Watch{})
-			s.sel.stale = true
+			s.sel.stale, s.sel.beside = true, false
 		}()
 		s.sel.stale = true
+		if s.sel.beside {
+			s.enc.Raw("* ").Number(uint64(s.sel.view.Messages())).Raw(" EXISTS\r\n")
+		}
 	}
 	until := time.Now().Add(s.srv.IdleTime)
 	for {

@@ -75,5 +75,9 @@ func runSetQuota(ctx context.Context, s *session, a setQuotaArgs) (reply, error)
 	if err := s.srv.SetQuotas(ctx, s.identity, address.Display(acct.Address), a.quota); err != nil {
 		return reply{}, err
 	}
-	return reply{}, s.writeQuota(ctx, a.root, id)
+	q, err := s.srv.Store.Quota(ctx, id)
+	if err == nil && limited(q) {
+		s.writeQuota(a.root, q)
+	}
+	return reply{}, err
 }

@@ -206,6 +206,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 			return rep, uerr
 		}
 		s.tellLag(uerr != nil)
+		s.sel.beside = s.sel.beside && name != "NOOP"
 		if uerr != nil && err == nil {
 			// The command itself is done; the next one looks again.
 			s.logInternal("mailbox update", uerr)

@@ -10,7 +10,9 @@ import (
 
 // QUOTA (RFC 9208). A root is an account: "" is the user's own, and those of
 // others, for administrators, have its address as name. Resources are STORAGE, in
-// units of 1024 octets, and MESSAGE; one without a limit is not listed.
+// units of 1024 octets, and MESSAGE; one without a limit is not listed. An
+// account without any limit has no root, because the grammar knows no empty list
+// of resources, though §4.2.1 does, and Thunderbird gives up over one.
 
 // parseQuotaRoot parses
 //
@@ -22,8 +24,18 @@ func runGetQuota(ctx context.Context, s *session, root string) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{}, s.writeQuota(ctx, root, acct)
+	q, err := s.srv.Store.Quota(ctx, acct)
+	if err == nil && !limited(q) {
+		err = no("NONEXISTENT", "no such quota root")
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	s.writeQuota(root, q)
+	return reply{}, nil
 }
+
+func limited(q mail.Quota) bool { return q.LimitBytes > 0 || q.LimitMessages > 0 }
 
 // quotaRoot finds whose root it is: "" is the user's own, and for administrators
 // the address of an account is that account's. To others there is but one.
@@ -61,35 +73,42 @@ func runGetQuotaRoot(ctx context.Context, s *session, name string) (reply, error
 	if err != nil {
 		return reply{}, err
 	}
-	if p.box.Account == s.identity.Account {
-		s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(` ""`, "\r\n")
-		return reply{}, s.writeQuota(ctx, "", p.box.Account)
-	}
-	admin, err := s.isAdmin(ctx)
+	root, q, err := s.rootOf(ctx, p.box.Account)
 	if err != nil {
 		return reply{}, err
 	}
-	if !admin { // no root that this user could ask for
-		s.enc.Raw("* QUOTAROOT ").Mailbox(name).CRLF()
+	s.enc.Raw("* QUOTAROOT ").Mailbox(name)
+	if !limited(q) {
+		s.enc.CRLF()
 		return reply{}, nil
 	}
-	owner, err := s.srv.Store.Account(ctx, p.box.Account)
-	if err != nil {
-		return reply{}, err
+	s.enc.Raw(" ").AString(root).CRLF()
+	s.writeQuota(root, q)
+	return reply{}, nil
+}
+
+// rootOf gives an account's root, without limits where this user could not ask
+// for it.
+func (s *session) rootOf(ctx context.Context, account mail.AccountID) (root string, q mail.Quota, err error) {
+	if account != s.identity.Account {
+		admin, err := s.isAdmin(ctx)
+		if err != nil || !admin {
+			return "", q, err
+		}
+		owner, err := s.srv.Store.Account(ctx, account)
+		if err != nil {
+			return "", q, err
+		}
+		root = address.Display(owner.Address)
 	}
-	root := address.Display(owner.Address)
-	s.enc.Raw("* QUOTAROOT ").Mailbox(name).Raw(" ").AString(root).CRLF()
-	return reply{}, s.writeQuota(ctx, root, owner.ID)
+	q, err = s.srv.Store.Quota(ctx, account)
+	return root, q, err
 }
 
 // writeQuota writes
 //
 //	quota-response = "QUOTA" SP quota-root-name SP quota-list   ; RFC 9208 §7
-func (s *session) writeQuota(ctx context.Context, root string, account mail.AccountID) error {
-	q, err := s.srv.Store.Quota(ctx, account)
-	if err != nil {
-		return err
-	}
+func (s *session) writeQuota(root string, q mail.Quota) {
 	s.enc.Raw("* QUOTA ").AString(root).Raw(" (")
 	if q.LimitBytes > 0 {
 		s.enc.Raw("STORAGE ").Number(kibibytes(q.UsedBytes)).Raw(" ").Number(kibibytes(q.LimitBytes))
@@ -101,7 +120,6 @@ func (s *session) writeQuota(ctx context.Context, root string, account mail.Acco
 		s.enc.Raw("MESSAGE ").Number(uint64(q.Messages)).Raw(" ").Number(uint64(q.LimitMessages))
 	}
 	s.enc.Raw(")\r\n")
-	return nil
 }
 
 func kibibytes(n int64) uint64 { return uint64(max(n, 0)+1023) / 1024 }

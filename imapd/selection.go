@@ -17,6 +17,7 @@ type selection struct {
 	view     *view.View
 	watch    Watch
 	stale    bool          // something changed that the view has not read
+	beside   bool          // an EXISTS stood beside the answer to a command that did not ask for it
 	saved    mail.UIDSet   // "$", the saved search result (RFC 5182)
 	live     []*liveSearch // searches kept up to date (RFC 5267)
 	recent   mail.UIDSet   // \Recent to this session
@@ -171,6 +172,7 @@ func (s *session) tell(ctx context.Context, updates []view.Update, known mail.UI
 			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXPUNGE\r\n")
 		case view.Exists:
 			s.enc.Raw("* ").Number(uint64(u.Seq)).Raw(" EXISTS\r\n")
+			s.sel.beside = true
 		case view.Flags:
 			if s.notify.ignoresFlags() {
 				continue

@@ -17,19 +17,49 @@ import (
 	"postroom/e2e/testbed"
 )
 
-const (
-	alice = "alice@example.test"
-	bob   = "bob@example.test"
-)
+// server is the one instance that all cases talk to, each about a domain of
+// its own.
+var server *testbed.Instance
 
-// desk is a person's computer: an instance to talk to and a home folder.
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "postroom-e2e-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = os.Chmod(dir, 0o711) // PostgreSQL's own user passes through
+	}
+	if err == nil {
+		server, err = testbed.Start(context.Background(), testbed.Options{Dir: dir})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := server.Stop(30 * time.Second); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if code != 0 {
+		fmt.Fprintf(os.Stderr, "end of the log:\n%s\n", server.LogTail(30))
+	}
+	return code
+}
+
+// desk is a person's computer: an instance to talk to, a home folder, and two
+// accounts.
 type desk struct {
 	*testbed.Instance
-	home string
+	home       string
+	alice, bob string
 }
 
 func newDesk(t *testing.T) *desk {
-	return &desk{testbed.Company(t, testbed.Options{}, "example.test", "alice", "bob"), t.TempDir()}
+	t.Helper()
+	domain := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) + ".test"
+	server.Company(t, domain, "alice", "bob")
+	return &desk{server, t.TempDir(), "alice@" + domain, "bob@" + domain}
 }
 
 // port gives the number of an address's port.
@@ -72,8 +102,8 @@ func (d *desk) try(t *testing.T, stdin, name string, args ...string) (string, er
 }
 
 // letter is a message from alice to bob.
-func letter(subject string) string {
-	return fmt.Sprintf("From: Alice <%s>\r\nTo: Bob <%s>\r\nSubject: %s\r\n\r\nDear Bob,\r\n.\r\nAlice\r\n", alice, bob, subject)
+func (d *desk) letter(subject string) string {
+	return fmt.Sprintf("From: Alice <%s>\r\nTo: Bob <%s>\r\nSubject: %s\r\n\r\nDear Bob,\r\n.\r\nAlice\r\n", d.alice, d.bob, subject)
 }
 
 // arrived waits for a message with that subject in bob's mailbox.
@@ -81,7 +111,7 @@ func (d *desk) arrived(t *testing.T, mailbox, subject string) []byte {
 	t.Helper()
 	var found []byte
 	err := testbed.Until(t.Context(), 20*time.Second, func() error {
-		c, err := d.IMAPS(bob, testbed.Password)
+		c, err := d.IMAPS(d.bob, testbed.Password)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func TestImapclient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Login(bob, testbed.Password).Wait(); err != nil {
+	if err := c.Login(d.bob, testbed.Password).Wait(); err != nil {
 		t.Fatal(err)
 	}
 	boxes, err := c.List("", "*", nil).Collect()
@@ -38,7 +38,7 @@ func TestImapclient(t *testing.T) {
 		t.Fatalf("FETCH: %d messages, %v", len(msgs), err)
 	}
 	m := msgs[0]
-	if m.Envelope.Subject != "for imapclient" || m.Envelope.From[0].Addr() != alice || m.Envelope.MessageID == "" {
+	if m.Envelope.Subject != "for imapclient" || m.Envelope.From[0].Addr() != d.alice || m.Envelope.MessageID == "" {
 		t.Errorf("envelope %+v", m.Envelope)
 	}
 	if m.BodyStructure.MediaType() != "text/plain" || m.RFC822Size == 0 {
@@ -61,7 +61,7 @@ func TestImapclient(t *testing.T) {
 	if !strings.Contains(string(d.arrived(t, "Archive", "for imapclient")), "Dear Bob,") {
 		t.Error("the archived message lost its text")
 	}
-	if _, err := d.CLI("a new password\n", "account", "password", bob, "--password-stdin"); err != nil {
+	if _, err := d.CLI("a new password\n", "account", "password", d.bob, "--password-stdin"); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Noop().Wait(); err == nil {
