@@ -178,8 +178,8 @@ func TestBacklogAndTurn(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	b.save(b.inbox, 12)
-	if n, err := b.s.SearchBacklog(t.Context()); n != 18 || err != nil {
-		t.Errorf("backlog %d, %v", n, err)
+	if p, err := b.s.SearchProgress(t.Context()); p != (mail.SearchProgress{Messages: 30, Unindexed: 18, Unread: 30}) || err != nil {
+		t.Errorf("%+v, %v", p, err)
 	}
 	turns := 0
 	err = b.s.IndexTurn(t.Context(), func(ctx context.Context) error {

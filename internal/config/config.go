@@ -30,7 +30,9 @@ type Config struct {
 	ProxyNetworks []netip.Prefix // peers whose PROXY protocol header is believed
 	HTTPProxies   []netip.Prefix // peers whose X-Forwarded-Proto and -Host are believed
 	IMAPWithout   []string       // capabilities not offered: NAME or NAME:client
-	Postmaster    string         // gets postmaster@ and abuse@ where no account has them
+
+	SearchTextHelper string // program that reads text of PDF and office files; "": none
+	Postmaster       string // gets postmaster@ and abuse@ where no account has them
 
 	MaxMessageSize int64 // octets
 	QuotaPolicy    string

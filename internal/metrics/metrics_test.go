@@ -116,7 +116,7 @@ func (w *world) collect(m *Metrics) {
 			w.asked++
 			return mail.QueueStats{Messages: 2, Ready: 3, Leased: 1, OldestAt: w.now.Add(-time.Minute)}, w.err
 		},
-		Unindexed: func(context.Context) (int64, error) { return 12, w.err },
+		Search: func(context.Context) (mail.SearchProgress, error) { return mail.SearchProgress{Unindexed: 12}, w.err },
 		Pools: func() []Pool {
 			return []Pool{{Name: "general", Max: 16, InUse: 2, All: 5, Waits: 7, Waited: time.Second}}
 		},
