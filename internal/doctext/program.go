@@ -62,33 +62,27 @@ func (p *Program) Text(ctx context.Context, mediaType string, file io.Reader) (s
 		return "", fmt.Errorf("%w: no directory for its files", ErrGone)
 	}
 	defer os.RemoveAll(dir)
-	limited, cancel := context.WithTimeout(ctx, p.time)
+	within, cancel := context.WithTimeout(ctx, p.time)
 	defer cancel()
-	c, err := p.command(limited, dir, mediaType)
+	c, err := p.command(within, dir, mediaType)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	text, err := run(limited, c, file)
+	text, err := run(within, c, file)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case limited.Err() != nil:
+	case within.Err() != nil:
 		return "", fmt.Errorf("it took longer than %v", p.time)
 	}
 	return text, err
 }
 
-// command is the program with nothing of ours but a directory for its files.
-func (p *Program) command(ctx context.Context, dir, mediaType string) (*exec.Cmd, error) {
-	c := exec.CommandContext(ctx, p.path, mediaType)
-	c.Dir = dir
-	c.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + dir, "TMPDIR=" + dir}
-	c.WaitDelay = time.Second
-	return c, alone(c)
-}
+// waitDelay is how long an ended program's output may be held open by what it
+// started.
+const waitDelay = time.Second
 
-// run gives the program the file and takes its text. The file is held back
-// until the limits of memory stand.
+// run gives the program the file and takes its text.
 func run(ctx context.Context, c *exec.Cmd, file io.Reader) (string, error) {
 	var complaint, text bounded
 	complaint.most, text.most = maxComplaint, MaxText
@@ -98,21 +92,23 @@ func run(ctx context.Context, c *exec.Cmd, file io.Reader) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrGone, err)
 	}
 	c.Stdout, c.Stderr = &text, &complaint
-	runtime.LockOSThread() // see alone
+	runtime.LockOSThread() // see command
 	defer runtime.UnlockOSThread()
 	if err := c.Start(); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	limit(c.Process.Pid)
 	fed := make(chan error, 1)
 	go func() { fed <- feed(in, file) }()
 	err = c.Wait()
-	end(c.Process.Pid)
+	_ = end(c.Process.Pid)
 	_ = in.Close()
 	// A program may stop reading when it has seen enough; a file that cannot
 	// be read is our failure.
 	if fault := <-fed; errors.As(fault, new(*fileError)) {
 		return "", fault
+	}
+	if c.ProcessState != nil && c.ProcessState.ExitCode() == notStarted {
+		return "", fmt.Errorf("%w: %s", ErrGone, clean(complaint.String()))
 	}
 	if err != nil && !text.over {
 		return "", fmt.Errorf("%w: %s", err, clean(complaint.String()))

@@ -97,7 +97,7 @@ func (w *Worker) messageFiles(ctx context.Context, m mail.Unindexed, uid mail.UI
 		return err
 	}
 	texts, entries, err := w.withFiles(ctx, m, row)
-	if mail.Is(err, mail.CodeInternal) || mail.Is(err, mail.CodeNotFound) {
+	if ours := ctx.Err() != nil || errors.Is(err, doctext.ErrGone); !ours && (mail.Is(err, mail.CodeInternal) || mail.Is(err, mail.CodeNotFound)) {
 		w.log.Warn("a message's files can't be read for the search index", "account", m.Account, "mailbox", m.Mailbox, "uid", uid, "error", err)
 		texts, entries, err = nil, nil, nil
 	}
