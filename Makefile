@@ -84,7 +84,7 @@ race: go
 	@scripts/need.sh modules postgres race
 
 clients: go
-	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd postfix
+	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd postfix poppler-utils unzip catdoc bubblewrap
 
 peers: go
 	@scripts/need.sh modules postgres postfix dovecot-imapd dovecot-lmtpd
