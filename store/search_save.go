@@ -93,5 +93,15 @@ func (s *Store) IndexTurn(ctx context.Context, fn func(context.Context) error) e
 	return fn(ctx)
 }
 
-// Delivering tells whether deliveries are being written on this node now.
-func (s *Store) Delivering() bool { return s.deliver.Stat().AcquiredConns() > 0 }
+// sqlDelivering tells whether any node of this database writes a delivery.
+const sqlDelivering = `SELECT EXISTS (SELECT FROM pg_stat_activity
+	WHERE datname = current_database() AND application_name = '` + deliverName + `' AND state <> 'idle')`
+
+// Delivering tells whether deliveries are being written now, on any node.
+func (s *Store) Delivering(ctx context.Context) bool {
+	if s.deliver.Stat().AcquiredConns() > 0 {
+		return true
+	}
+	var any bool
+	return s.pool.QueryRow(ctx, sqlDelivering).Scan(&any) == nil && any
+}

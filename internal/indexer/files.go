@@ -91,7 +91,7 @@ func (w *Worker) havingFiles(ctx context.Context, m mail.Unindexed, uids mail.UI
 // messageFiles reads the files of one message and indexes it with them. What
 // can't be read is left as it is.
 func (w *Worker) messageFiles(ctx context.Context, m mail.Unindexed, uid mail.UID) error {
-	begun, delivering := time.Now(), w.store.Delivering()
+	begun, delivering := time.Now(), w.store.Delivering(ctx)
 	row, err := w.row(ctx, m, uid)
 	if err != nil || row == nil { // gone meanwhile
 		return err

@@ -24,8 +24,8 @@ type Store interface {
 	KeptDocuments(ctx context.Context, blob mail.BlobID) (map[int64]string, error)
 	SaveDocuments(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, upTo mail.UID, texts []mail.DocumentText, entries []mail.SearchEntry) error
 	IndexTurn(ctx context.Context, fn func(context.Context) error) error
-	// Delivering tells whether deliveries are being written now.
-	Delivering() bool
+	// Delivering tells whether deliveries are being written now, by any node.
+	Delivering(ctx context.Context) bool
 }
 
 // What the worker does at once, and how often.
@@ -38,7 +38,7 @@ const (
 	lookEvery      = 10 * time.Second // for new mail
 	lookShare      = 50               // looking takes at most one part in so many of the time
 	idleShare      = 9                // beside deliveries: so many parts of rest to one of work
-	maxRest        = 5 * time.Second
+	maxRest        = time.Minute      // more than after the longest merge
 	progressEvery  = 30 * time.Second
 )
 
@@ -149,7 +149,7 @@ func (w *Worker) merge(ctx context.Context) error {
 
 // rest gives deliveries the machine: beside them, work is a tenth of the time.
 func (w *Worker) rest(ctx context.Context, worked time.Duration, delivering bool) error {
-	if (delivering || w.store.Delivering()) && !sleep(ctx, min(idleShare*worked, maxRest)) {
+	if (delivering || w.store.Delivering(ctx)) && !sleep(ctx, min(idleShare*worked, maxRest)) {
 		return ctx.Err()
 	}
 	return ctx.Err()

@@ -127,7 +127,7 @@ func (m *mailbox) IndexTurn(ctx context.Context, fn func(context.Context) error)
 	return fn(ctx)
 }
 
-func (m *mailbox) Delivering() bool { return m.busy }
+func (m *mailbox) Delivering(context.Context) bool { return m.busy }
 
 func newMailbox(n int) *mailbox {
 	m := &mailbox{saved: map[mail.MessageID]mail.SearchEntry{}, texts: map[mail.BlobID][]mail.DocumentText{}}
