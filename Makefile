@@ -86,7 +86,7 @@ race: go
 	@scripts/need.sh modules postgres race
 
 clients: go
-	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd postfix offlineimap3 neomutt getmail6 python3
+	@scripts/need.sh modules postgres openssl isync mutt msmtp swaks libnet-ssleay-perl curl fetchmail dovecot-imapd postfix offlineimap3 neomutt getmail6 python3 poppler-utils unzip catdoc bubblewrap
 
 # Not in CI.
 thunderbird: go

@@ -40,7 +40,7 @@ func main() {
 	flag.IntVar(&o.idle, "idle", 1000, "selected idle IMAP connections")
 	flag.DurationVar(&o.snapshot, "snapshot", 10*time.Minute, "how long a snapshot stays open in the snapshot case")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest or upgrade, with -peers: peers or relay; empty: all")
+	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest, indexing or upgrade, with -peers: peers or relay; empty: all")
 	flag.BoolVar(&o.peers, "peers", false, "measure against Postfix with Dovecot instead (needs root)")
 	flag.IntVar(&o.senders, "senders", 16, "connections that submit in the relay case")
 	flag.StringVar(&o.old, "old", "", "an older postroom binary: the upgrade case fills a store with it")
@@ -77,7 +77,7 @@ func run(ctx context.Context, o options) (*report, error) {
 	defer r.stop()
 	rep := &report{Started: time.Now().UTC(), Settings: r.settings}
 	cases := []benchCase{{"deliver", benchDeliver}, {"snapshot", benchSnapshot}, {"latency", benchLatency}, {"idle", benchIdle},
-		{"ingest", benchIngest}}
+		{"ingest", benchIngest}, {"indexing", benchIndexing}}
 	if o.old != "" {
 		cases = append(cases, benchCase{"upgrade", benchUpgrade})
 	}

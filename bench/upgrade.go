@@ -26,8 +26,9 @@ type upgraded struct {
 	before   map[string][]string
 }
 
-// benchUpgrade fills a store with the old binary, starts the new one on it, and
-// on a copy of it kills the new one again and again while it starts.
+// benchUpgrade fills a store with the old binary, starts the new one on it,
+// kills that while it indexes the old mail, and on a copy of the store kills it
+// again and again while it starts.
 func benchUpgrade(ctx context.Context, _ *rig, o options) ([]figure, error) {
 	dir, err := tempDir()
 	if err != nil {
@@ -47,6 +48,10 @@ func benchUpgrade(ctx context.Context, _ *rig, o options) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	rate, err := u.backfill(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := u.inst.Stop(time.Minute); err != nil {
 		return nil, err
 	}
@@ -63,6 +68,8 @@ func benchUpgrade(ctx context.Context, _ *rig, o options) ([]figure, error) {
 	return []figure{
 		summarise("old store: messages", "messages", "", []float64{float64(u.count())}),
 		summarise("new binary serves an old store after", "s", "<= 30", []float64{start.Seconds()}),
+		summarise("then indexes old mail at", "messages/s", "", []float64{rate}),
+		summarise("killed while it indexes, nothing done twice or changed", "kills", "", []float64{backfillKills}),
 		summarise("the same, killed in each start before the last", "kills", "> 0", []float64{float64(kills)}),
 	}, nil
 }
@@ -186,14 +193,13 @@ func (u *upgraded) same() error {
 	return nil
 }
 
-// start times the start of the new binary and compares.
+// start times the start of the new binary.
 func (u *upgraded) start(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	if err := u.inst.Start(ctx); err != nil {
 		return 0, err
 	}
-	took := time.Since(began)
-	return took, u.same()
+	return time.Since(began), nil
 }
 
 // killed starts the new binary and kills it after ever longer times, until it

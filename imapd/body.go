@@ -88,6 +88,11 @@ func (b *body) Part(ctx context.Context, off, n int64) io.ReadCloser {
 	return b.reader(ctx, span{off: off, n: n})
 }
 
+// Document implements searchtext.Texts.
+func (b *body) Document(ctx context.Context, p *message.Part) (string, error) {
+	return b.s.srv.Store.DocumentText(ctx, b.s.sel.mailbox.Account, b.row.MessageID, b.row.BlobID, p.BodyOff)
+}
+
 // read gives a span in memory, at most limit octets of it.
 func (b *body) read(ctx context.Context, sp span, limit int64) ([]byte, error) {
 	if sp = sp.slice(0, limit); b.held(sp) && len(sp.mem) == 0 {

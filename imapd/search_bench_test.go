@@ -24,7 +24,7 @@ func BenchmarkSearch(b *testing.B) {
 	acct := back.account(b, "ann@example.test")
 	fillInbox(b, back, n)
 	begun := time.Now()
-	if _, err := indexer.New(back.store, slog.New(slog.DiscardHandler)).Round(b.Context()); err != nil {
+	if _, err := indexer.New(back.store, nil, slog.New(slog.DiscardHandler)).Round(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	var index, heap int64
@@ -140,13 +140,13 @@ func BenchmarkDeliverBesideIndexing(b *testing.B) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				indexer.New(back.store, slog.New(slog.DiscardHandler)).Run(ctx)
+				indexer.New(back.store, nil, slog.New(slog.DiscardHandler)).Run(ctx)
 			}()
 			send(b)
 			cancel()
 			<-done
-			left, err := back.store.SearchBacklog(b.Context())
-			b.ReportMetric(float64(left), "unindexed")
+			p, err := back.store.SearchProgress(b.Context())
+			b.ReportMetric(float64(p.Unindexed), "unindexed")
 			if err != nil {
 				b.Fatal(err)
 			}

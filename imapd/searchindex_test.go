@@ -58,7 +58,7 @@ func (k *killed) SaveIndexed(ctx context.Context, a mail.AccountID, m mail.Mailb
 // index runs a worker for some batches.
 func (b *backend) index(t *testing.T, batches int) {
 	t.Helper()
-	w := indexer.New(&killed{b.store, batches}, slog.New(slog.DiscardHandler))
+	w := indexer.New(&killed{b.store, batches}, nil, slog.New(slog.DiscardHandler))
 	if _, err := w.Round(t.Context()); err != nil && !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}

@@ -50,6 +50,9 @@ type Store interface {
 	Copy(ctx context.Context, account mail.AccountID, src mail.MailboxID, uids mail.UIDSet, dst mail.MailboxID) (mail.CopyResult, error)
 	Move(ctx context.Context, account mail.AccountID, src mail.MailboxID, uids mail.UIDSet, dst mail.MailboxID) (mail.CopyResult, error)
 	Expunge(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids *mail.UIDSet) (mail.ExpungeResult, error)
+	// DocumentText gives what was read of a PDF or office file in a message, by
+	// the place of its part's body; empty when nothing was.
+	DocumentText(ctx context.Context, account mail.AccountID, message mail.MessageID, blob mail.BlobID, off int64) (string, error)
 	// SearchCandidates gives what may contain a string with these grams; not ok:
 	// anything may.
 	SearchCandidates(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, grams []int32, most int) (set mail.UIDSet, ok bool, err error)

@@ -422,7 +422,9 @@ CREATE TABLE search_grams (
     account_id bigint  NOT NULL,
     message_id bigint  NOT NULL,
     whole      boolean NOT NULL, -- false: too much text, grams is empty, always look
-    grams      int4[]  NOT NULL  -- the gram below bits that stand for the account
+    grams      int4[]  NOT NULL, -- the gram below bits that stand for the account
+    -- SEARCH looks at the texts of the message's documents, and grams has theirs.
+    documents  boolean NOT NULL DEFAULT false
 ) PARTITION BY HASH (account_id);
 -- Random numbers do not compress, and few read them here.
 ALTER TABLE search_grams ALTER COLUMN grams SET STORAGE EXTERNAL;
@@ -450,8 +452,20 @@ CREATE TABLE search_state (
     account_id  bigint NOT NULL,
     mailbox_id  bigint NOT NULL,
     indexed_uid bigint NOT NULL,
+    -- Of what is indexed, up to here documents were read too; 0 without a
+    -- program that reads them.
+    documents_uid bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (account_id, mailbox_id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
+-- What a program read from the PDF and office files in messages, by the place
+-- of the file's part. Empty where nothing could be read. It goes with its blob.
+CREATE TABLE document_texts (
+    blob_id bigint NOT NULL,
+    off     bigint NOT NULL, -- of the part's body
+    body    text   NOT NULL,
+    PRIMARY KEY (blob_id, off)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 -- ---------------------------------------------------------------- queue
 

@@ -23,11 +23,14 @@ func (s *Store) Unindexed(ctx context.Context, most int) ([]mail.Unindexed, erro
 	return list, dbError(err)
 }
 
-// SearchBacklog counts the messages that the search index does not know yet,
-// at most: searches read them themselves.
-func (s *Store) SearchBacklog(ctx context.Context) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT coalesce(sum(least(c.messages, c.uidnext - 1 - coalesce(i.indexed_uid, 0))), 0)::bigint`+sqlUnindexed).Scan(&n)
-	return n, dbError(err)
+// SearchProgress tells how far the search index is. Searches read themselves
+// what it does not know.
+func (s *Store) SearchProgress(ctx context.Context) (p mail.SearchProgress, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT coalesce(sum(c.messages), 0)::bigint,
+		coalesce(sum(greatest(0, least(c.messages, c.uidnext - 1 - coalesce(i.indexed_uid, 0)))), 0)::bigint,
+		coalesce(sum(greatest(0, least(c.messages, c.uidnext - 1 - coalesce(i.documents_uid, 0)))), 0)::bigint
+		FROM mailbox_counters c LEFT JOIN search_state i USING (account_id, mailbox_id)`).Scan(&p.Messages, &p.Unindexed, &p.Unread)
+	return p, dbError(err)
 }
 
 // sqlToIndex gives up to $4 UIDs above $3 and whether their message is in the
@@ -47,10 +50,15 @@ const sqlToIndex = `WITH m AS MATERIALIZED (
 // above a UID, and the UID up to which the mailbox is indexed with them; 0
 // when the mailbox is gone.
 func (s *Store) ToIndex(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error) {
+	return s.next(ctx, sqlToIndex, acct, mbox, after, limit)
+}
+
+// next runs sqlToIndex or sqlToRead.
+func (s *Store) next(ctx context.Context, sql string, acct mail.AccountID, mbox mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error) {
 	err = s.pinned(ctx, func(b *pgx.Batch) {
 		uids, upTo = nil, 0
 		n, last := 0, mail.UID(0)
-		b.Queue(sqlToIndex, acct, mbox, after, limit).Query(func(rows pgx.Rows) error {
+		b.Queue(sql, acct, mbox, after, limit).Query(func(rows pgx.Rows) error {
 			var uid mail.UID
 			var known *bool
 			_, err := pgx.ForEachRow(rows, []any{&uid, &known}, func() error {

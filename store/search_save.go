@@ -35,6 +35,20 @@ const sqlSaveState = `INSERT INTO search_state (account_id, mailbox_id, indexed_
 // SaveIndexed adds entries to the search index and notes that the mailbox is
 // indexed up to a UID, all or nothing. Entries that are there already stay.
 func (s *Store) SaveIndexed(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, upTo mail.UID, entries []mail.SearchEntry) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		b := &pgx.Batch{}
+		b.Queue(sqlPin)
+		b.Queue(sqlShareSearch, int64(searchLock))
+		if len(entries) > 0 {
+			b.Queue(sqlSaveEntries, entryArgs(acct, entries)...)
+		}
+		b.Queue(sqlSaveState, acct, mbox, upTo)
+		return tx.SendBatch(ctx, b).Close()
+	})
+}
+
+// entryArgs are the parameters $1 to $6 of sqlSaveEntries.
+func entryArgs(acct mail.AccountID, entries []mail.SearchEntry) []any {
 	var messages []int64
 	var whole []bool
 	var lo, hi, keys []int32
@@ -44,16 +58,7 @@ func (s *Store) SaveIndexed(ctx context.Context, acct mail.AccountID, mbox mail.
 		keys = append(keys, keysOf(acct, e.Grams)...)
 		hi = append(hi, int32(len(keys)))
 	}
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		b := &pgx.Batch{}
-		b.Queue(sqlPin)
-		b.Queue(sqlShareSearch, int64(searchLock))
-		if len(entries) > 0 {
-			b.Queue(sqlSaveEntries, acct, messages, whole, lo, hi, keys)
-		}
-		b.Queue(sqlSaveState, acct, mbox, upTo)
-		return tx.SendBatch(ctx, b).Close()
-	})
+	return []any{acct, messages, whole, lo, hi, keys}
 }
 
 // searchPartitions is the number of partitions of search_grams.
@@ -88,5 +93,15 @@ func (s *Store) IndexTurn(ctx context.Context, fn func(context.Context) error) e
 	return fn(ctx)
 }
 
-// Delivering tells whether deliveries are being written on this node now.
-func (s *Store) Delivering() bool { return s.deliver.Stat().AcquiredConns() > 0 }
+// sqlDelivering tells whether any node of this database writes a delivery.
+const sqlDelivering = `SELECT EXISTS (SELECT FROM pg_stat_activity
+	WHERE datname = current_database() AND application_name = '` + deliverName + `' AND state <> 'idle')`
+
+// Delivering tells whether deliveries are being written now, on any node.
+func (s *Store) Delivering(ctx context.Context) bool {
+	if s.deliver.Stat().AcquiredConns() > 0 {
+		return true
+	}
+	var any bool
+	return s.pool.QueryRow(ctx, sqlDelivering).Scan(&any) == nil && any
+}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"postroom/internal/mail"
 	"postroom/store"
 	"postroom/store/storetest"
@@ -178,8 +180,8 @@ func TestBacklogAndTurn(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	b.save(b.inbox, 12)
-	if n, err := b.s.SearchBacklog(t.Context()); n != 18 || err != nil {
-		t.Errorf("backlog %d, %v", n, err)
+	if p, err := b.s.SearchProgress(t.Context()); p != (mail.SearchProgress{Messages: 30, Unindexed: 18, Unread: 30}) || err != nil {
+		t.Errorf("%+v, %v", p, err)
 	}
 	turns := 0
 	err = b.s.IndexTurn(t.Context(), func(ctx context.Context) error {
@@ -191,5 +193,33 @@ func TestBacklogAndTurn(t *testing.T) {
 	}
 	if err := b.s.IndexTurn(t.Context(), func(context.Context) error { turns++; return nil }); err != nil || turns != 2 {
 		t.Errorf("the turn does not end: %d, %v", turns, err)
+	}
+}
+
+// Another node's deliveries count too.
+func TestDeliveringOfAnyNode(t *testing.T) {
+	url := storetest.Database(t)
+	s := storetest.Open(t, url)
+	if s.Delivering(t.Context()) {
+		t.Error("nobody delivers")
+	}
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.RuntimeParams["application_name"] = "postroom deliver"
+	other, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(context.Background())
+	if s.Delivering(t.Context()) {
+		t.Error("a connection that waits for deliveries is none")
+	}
+	if _, err := other.Exec(t.Context(), "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Delivering(t.Context()) {
+		t.Error("another node's delivery is not seen")
 	}
 }

@@ -175,12 +175,18 @@ const setDeliver = `SELECT set_config('plan_cache_mode', 'force_generic_plan', f
 	(SELECT set_config('synchronous_commit', 'on', false)
 	 WHERE current_setting('synchronous_commit') = 'off')`
 
+// deliverName is the application_name of connections that write deliveries.
+const deliverName = "postroom deliver"
+
 func (s *Store) newPool(ctx context.Context, conns int32, onConnect string) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(s.cfg.URL)
 	if err != nil {
 		return nil, mail.Wrap(mail.CodeInvalid, err, "the database URL cannot be read")
 	}
 	pc.MaxConns = conns
+	if onConnect == setDeliver {
+		pc.ConnConfig.RuntimeParams["application_name"] = deliverName
+	}
 	s.tuneConn(pc.ConnConfig)
 	pc.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		if _, err := c.Exec(ctx, onConnect); err != nil {

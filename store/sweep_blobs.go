@@ -49,7 +49,9 @@ func sweepBlobsSlice(ctx context.Context, tx pgx.Tx, age time.Duration) (seen, g
 	// A statement of its own: its snapshot is younger than the locks above.
 	err = tx.QueryRow(ctx, `WITH gone AS (
 			DELETE FROM blobs b WHERE b.blob_id = ANY ($1)
-				AND NOT EXISTS (SELECT FROM blob_refs r WHERE r.blob_id = b.blob_id) RETURNING b.chunk)
+				AND NOT EXISTS (SELECT FROM blob_refs r WHERE r.blob_id = b.blob_id) RETURNING b.blob_id, b.chunk
+		), texts AS (
+			DELETE FROM document_texts t USING gone g WHERE t.blob_id = g.blob_id AND g.chunk = 0)
 		SELECT count(*) FILTER (WHERE chunk = 0) FROM gone`, ids).Scan(&gone)
 	return int64(len(ids)), gone, err
 }

@@ -38,6 +38,7 @@ var jsonRuns = []struct{ command, args, stdin string }{
 	{"suppression add", "gone@outside.example", ""}, {"suppression list", "", ""}, {"suppression remove", "gone@outside.example", ""},
 	{"sender allow", "friend@outside.example --for al@example.org --network 192.0.2.0/24", ""}, {"sender block", "bad.example", ""},
 	{"sender list", "", ""}, {"sender remove", "bad.example", ""}, {"rejects list", "al@example.org", ""},
+	{"search status", "--watch", ""}, {"search reread", "", ""},
 	{"check", "--no-dns", ""}, {"purge", "--yes", ""}, {"after-restore", "--yes", ""},
 	{"domain add", "example.net", ""}, {"domain delete", "example.net --yes", ""},
 }

@@ -32,6 +32,7 @@ type commands struct {
 	Suppression  suppressionCmd  `cmd:"" help:"Recipients that do not exist, which submissions may not name: list, add, remove."`
 	Sender       senderCmd       `cmd:"" help:"Whose mail is taken or refused: allow, block, list, remove."`
 	Rejects      rejectsCmd      `cmd:"" help:"What was refused, junked or greylisted for an account; release it."`
+	Search       searchCmd       `cmd:"" help:"The search index: how far it is; read PDF and office files again."`
 	Smarthost    smarthostCmd    `cmd:"" help:"Relays that mail goes out through, for all or one destination."`
 	Dkim         dkimCmd         `cmd:"" help:"A domain's DKIM keys: print their records, list, renew, retire."`
 	Certificate  certificateCmd  `cmd:"" help:"TLS certificates: list, renew."`

@@ -32,6 +32,8 @@ type Config struct {
 	IMAPWithout   []string       // capabilities not offered: NAME or NAME:client
 	// IMAPMessageLimit is how many messages one command works on; 0: any number.
 	IMAPMessageLimit int
+
+	SearchTextHelper string // program that reads text of PDF and office files; "": none
 	Postmaster       string // gets postmaster@ and abuse@ where no account has them
 
 	MaxMessageSize int64 // octets

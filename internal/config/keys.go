@@ -106,6 +106,8 @@ var keys = []key{
 		func(c *Config) string { return strings.Join(c.DNSBL, ",") }},
 	{"dnswl", "", "DNS lists of peers that are neither refused by dnsbl nor greylisted; empty: none",
 		func(c *Config, s string) error { return setZones(&c.DNSWL, s) }, func(c *Config) string { return strings.Join(c.DNSWL, ",") }},
+	text("search_text_helper", "", "program that reads the text of PDF and office files for searches; empty: they are not searched",
+		func(c *Config) *string { return &c.SearchTextHelper }),
 	list("dns_servers", "", "DNS servers, host:port; empty: /etc/resolv.conf",
 		func(c *Config) *[]string { return &c.DNSServers }),
 	choice("checks", "on", "SPF, DKIM, DMARC, ARC and reverse names of mail from other servers: on, or off behind a gateway that checks",

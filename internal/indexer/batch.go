@@ -17,7 +17,7 @@ const columns = mail.ColBlob | mail.ColOctets | mail.ColParts | mail.WithExpunge
 // batch indexes the next messages of a mailbox above a UID, and gives the UID
 // up to which they are indexed then; after itself when there were none.
 func (w *Worker) batch(ctx context.Context, m mail.Unindexed, after mail.UID) (upTo mail.UID, err error) {
-	begun, delivering := time.Now(), w.store.Delivering()
+	begun, delivering := time.Now(), w.store.Delivering(ctx)
 	uids, upTo, err := w.store.ToIndex(ctx, m.Account, m.Mailbox, after, batchMessages)
 	if err != nil || upTo <= after {
 		return after, err

@@ -13,15 +13,19 @@ import (
 // Store is what the worker needs of the mail store.
 type Store interface {
 	Unindexed(ctx context.Context, most int) ([]mail.Unindexed, error)
-	SearchBacklog(ctx context.Context) (int64, error)
+	SearchProgress(ctx context.Context) (mail.SearchProgress, error)
 	ToIndex(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error)
 	FetchMessages(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error
 	WriteTo(ctx context.Context, w io.Writer, blob mail.BlobID, off, n int64) error
 	SaveIndexed(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, upTo mail.UID, entries []mail.SearchEntry) error
 	MergeSearchIndex(ctx context.Context) error
+	Unread(ctx context.Context, most int) ([]mail.Unindexed, error)
+	ToRead(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error)
+	KeptDocuments(ctx context.Context, blob mail.BlobID) (map[int64]string, error)
+	SaveDocuments(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, upTo mail.UID, texts []mail.DocumentText, entries []mail.SearchEntry) error
 	IndexTurn(ctx context.Context, fn func(context.Context) error) error
-	// Delivering tells whether deliveries are being written now.
-	Delivering() bool
+	// Delivering tells whether deliveries are being written now, by any node.
+	Delivering(ctx context.Context) bool
 }
 
 // What the worker does at once, and how often.
@@ -34,25 +38,33 @@ const (
 	lookEvery      = 10 * time.Second // for new mail
 	lookShare      = 50               // looking takes at most one part in so many of the time
 	idleShare      = 9                // beside deliveries: so many parts of rest to one of work
-	maxRest        = 5 * time.Second
+	maxRest        = time.Minute      // more than after the longest merge
 	progressEvery  = 30 * time.Second
 )
 
-// Worker indexes.
-type Worker struct {
-	store Store
-	log   *slog.Logger
-	x     *searchtext.Indexer
-
-	unmerged int // messages saved since the last merge
-	merged   time.Time
-	told     time.Time
-	done     int64 // messages, of this round
+// Reader reads the text of PDF and office files (internal/doctext).
+type Reader interface {
+	Text(ctx context.Context, mediaType string, file io.Reader) (string, error)
 }
 
-// New makes a Worker; it does nothing before Run or Round.
-func New(s Store, log *slog.Logger) *Worker {
-	return &Worker{store: s, log: log, x: new(searchtext.Indexer)}
+// Worker indexes.
+type Worker struct {
+	store  Store
+	log    *slog.Logger
+	x      *searchtext.Indexer
+	reader Reader // nil: files stay unread
+
+	unmerged  int // messages saved since the last merge
+	merged    time.Time
+	told      time.Time
+	announced bool  // that there is much to do
+	done      int64 // messages of this round
+}
+
+// New makes a Worker; it does nothing before Run or Round. Files are read by
+// reader, or not at all when it is nil.
+func New(s Store, reader Reader, log *slog.Logger) *Worker {
+	return &Worker{store: s, reader: reader, log: log, x: new(searchtext.Indexer)}
 }
 
 // Run indexes what comes until ctx ends.
@@ -81,22 +93,35 @@ func (w *Worker) lookTook(begun time.Time) time.Duration {
 	return time.Since(begun)
 }
 
-// Round indexes what there is now, if no other node does, and tells whether
-// there may be more. An error leaves the rest to the next round.
+// Round indexes what there is now, if no other node does, and then reads files
+// for a while. It tells whether there may be more. An error leaves the rest to
+// the next round.
 func (w *Worker) Round(ctx context.Context) (more bool, err error) {
 	w.done, w.told = 0, time.Now()
 	list, err := w.store.Unindexed(ctx, roundMailboxes)
 	if err != nil {
 		return false, err
 	}
-	if len(list) > 0 {
+	unread, err := w.unread(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(list)+len(unread) > 0 {
 		err = w.store.IndexTurn(ctx, func(ctx context.Context) error {
 			more = len(list) == roundMailboxes
-			return w.mailboxes(ctx, list)
+			if err := w.mailboxes(ctx, list); err != nil || more {
+				return err
+			}
+			more, err = w.files(ctx)
+			return err
 		})
 	}
 	if err == nil && (w.unmerged >= mergeLeast || w.unmerged > 0 && time.Since(w.merged) >= mergeWithin) {
 		err = w.merge(ctx)
+	}
+	if err == nil && w.announced && !more {
+		w.announced = false
+		w.log.Info("all mail is indexed for searches")
 	}
 	return more, err
 }
@@ -124,20 +149,23 @@ func (w *Worker) merge(ctx context.Context) error {
 
 // rest gives deliveries the machine: beside them, work is a tenth of the time.
 func (w *Worker) rest(ctx context.Context, worked time.Duration, delivering bool) error {
-	if (delivering || w.store.Delivering()) && !sleep(ctx, min(idleShare*worked, maxRest)) {
+	if (delivering || w.store.Delivering(ctx)) && !sleep(ctx, min(idleShare*worked, maxRest)) {
 		return ctx.Err()
 	}
 	return ctx.Err()
 }
 
-// progress tells now and then how much is left of old mail.
+// progress tells now and then how far old mail is.
 func (w *Worker) progress(ctx context.Context) {
 	if time.Since(w.told) < progressEvery {
 		return
 	}
-	w.told = time.Now()
-	if left, err := w.store.SearchBacklog(ctx); err == nil {
-		w.log.Info("indexing mail for searches", "indexed", w.done, "left", left)
+	w.told, w.announced = time.Now(), true
+	if p, err := w.store.SearchProgress(ctx); err == nil {
+		w.log.Info("indexing mail for searches", "done", p.Messages-p.Unindexed, "of", p.Messages)
+		if w.reader != nil {
+			w.log.Info("reading PDF and office files for searches", "done", p.Messages-p.Unread, "of", p.Messages)
+		}
 	}
 }
 

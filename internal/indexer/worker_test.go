@@ -18,7 +18,9 @@ import (
 type mailbox struct {
 	messages []string // UID n+1; "" cannot be read
 	indexed  mail.UID
+	read     mail.UID
 	saved    map[mail.MessageID]mail.SearchEntry
+	texts    map[mail.BlobID][]mail.DocumentText
 	batches  []int
 	merges   int
 	failSave error
@@ -33,8 +35,41 @@ func (m *mailbox) Unindexed(context.Context, int) ([]mail.Unindexed, error) {
 	return []mail.Unindexed{{Account: 1, Mailbox: 2, Indexed: m.indexed, Messages: int64(len(m.messages))}}, nil
 }
 
-func (m *mailbox) SearchBacklog(context.Context) (int64, error) {
-	return int64(len(m.messages)) - int64(m.indexed), nil
+func (m *mailbox) SearchProgress(context.Context) (mail.SearchProgress, error) {
+	return mail.SearchProgress{Messages: int64(len(m.messages)), Unindexed: int64(len(m.messages)) - int64(m.indexed)}, nil
+}
+
+func (m *mailbox) Unread(context.Context, int) ([]mail.Unindexed, error) {
+	if m.read == m.indexed {
+		return nil, nil
+	}
+	return []mail.Unindexed{{Account: 1, Mailbox: 2, Indexed: m.read}}, nil
+}
+
+func (m *mailbox) ToRead(_ context.Context, _ mail.AccountID, _ mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error) {
+	if upTo = min(after+mail.UID(limit), m.indexed); upTo > after {
+		uids = mail.UIDSet{{Lo: after + 1, Hi: upTo}}
+	}
+	return uids, upTo, nil
+}
+
+func (m *mailbox) KeptDocuments(_ context.Context, blob mail.BlobID) (map[int64]string, error) {
+	kept := map[int64]string{}
+	for _, t := range m.texts[blob] {
+		kept[t.Off] = t.Text
+	}
+	return kept, nil
+}
+
+func (m *mailbox) SaveDocuments(_ context.Context, _ mail.AccountID, _ mail.MailboxID, upTo mail.UID, texts []mail.DocumentText, entries []mail.SearchEntry) error {
+	for _, t := range texts {
+		m.texts[t.Blob] = append(m.texts[t.Blob], t)
+	}
+	for _, e := range entries {
+		m.saved[e.Message] = e
+	}
+	m.read = upTo
+	return nil
 }
 
 func (m *mailbox) ToIndex(_ context.Context, _ mail.AccountID, _ mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error) {
@@ -92,10 +127,10 @@ func (m *mailbox) IndexTurn(ctx context.Context, fn func(context.Context) error)
 	return fn(ctx)
 }
 
-func (m *mailbox) Delivering() bool { return m.busy }
+func (m *mailbox) Delivering(context.Context) bool { return m.busy }
 
 func newMailbox(n int) *mailbox {
-	m := &mailbox{saved: map[mail.MessageID]mail.SearchEntry{}}
+	m := &mailbox{saved: map[mail.MessageID]mail.SearchEntry{}, texts: map[mail.BlobID][]mail.DocumentText{}}
 	for i := range n {
 		m.messages = append(m.messages, fmt.Sprintf("Subject: number %d\r\n\r\nword%d\r\n", i, i))
 	}
@@ -108,7 +143,7 @@ func TestRoundIndexesAllAndMergesOften(t *testing.T) {
 	m := newMailbox(2100)
 	m.messages[4] = ""
 	m.messages[5] = "Subject: x\r\n\r\n" + strings.Repeat("much text ", 500<<10)
-	if _, err := New(m, quiet()).Round(t.Context()); err != nil {
+	if _, err := New(m, nil, quiet()).Round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(m.saved) != 2100 || m.indexed != 2100 || m.merges != 3 {
@@ -129,7 +164,7 @@ func TestRoundIndexesAllAndMergesOften(t *testing.T) {
 func TestRoundGoesOnWhereItWasStopped(t *testing.T) {
 	m := newMailbox(200)
 	m.failSave = errors.New("the database is away")
-	w := New(m, quiet())
+	w := New(m, nil, quiet())
 	if _, err := w.Round(t.Context()); !errors.Is(err, m.failSave) || m.indexed != 0 {
 		t.Fatalf("%v, indexed up to %d", err, m.indexed)
 	}
@@ -149,7 +184,7 @@ func TestRoundRestsBesideDeliveries(t *testing.T) {
 	m.busy = true
 	begun := time.Now()
 	var worked time.Duration
-	w := New(&timed{m, &worked}, quiet())
+	w := New(&timed{m, &worked}, nil, quiet())
 	if _, err := w.Round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +208,7 @@ func (t *timed) FetchMessages(ctx context.Context, a mail.AccountID, m mail.Mail
 func TestRunIndexesAndEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := newMailbox(10)
-	New(&ending{m, cancel}, quiet()).Run(ctx)
+	New(&ending{m, cancel}, nil, quiet()).Run(ctx)
 	if m.indexed != 10 {
 		t.Errorf("indexed up to %d", m.indexed)
 	}

@@ -103,6 +103,8 @@ var events = map[string]func(*Metrics, fields){
 	"delivered":    func(m *Metrics, f fields) { m.relay(f, "delivered") },
 	"deferred":     func(m *Metrics, f fields) { m.relay(f, "deferred") },
 	"failed":       func(m *Metrics, f fields) { m.relay(f, "failed") },
+
+	"no text was read from a file": func(m *Metrics, _ fields) { m.textless.WithLabelValues().Inc() },
 }
 
 func (m *Metrics) login(f fields, result string) {

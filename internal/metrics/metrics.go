@@ -28,6 +28,7 @@ type Metrics struct {
 	rejects     *prometheus.CounterVec // role, verb, status
 	relayed     *prometheus.CounterVec // outcome
 	requests    *prometheus.CounterVec // route, status
+	textless    *prometheus.CounterVec
 }
 
 // New makes Metrics with the counters at zero; version goes into
@@ -44,6 +45,8 @@ func New(version string) *Metrics {
 	m.rejects = m.counter("rejects_total", "Refused SMTP commands, by the reply's status.", "role", "verb", "status")
 	m.relayed = m.counter("relay_attempts_total", "Attempts to send one recipient's mail on.", "outcome")
 	m.requests = m.counter("http_requests_total", "HTTP requests.", "route", "status")
+	m.textless = m.counter("search_textless_files_total", "PDF and office files that search_text_helper read no text from.")
+	m.textless.WithLabelValues()
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "postroom", Name: "build_info", Help: "1, with the version."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(m.open, build, collectors.NewGoCollector(),

@@ -56,13 +56,14 @@ func TestEvents(t *testing.T) {
 	}
 	smtp.Reject(maillog.Session(mx), "RCPT", 550, "5.1.1", "no such user")
 	smtp.Reject(maillog.Session(mx), "EXPN <alice@example.test>", 502, "x", "no")
+	log.Warn("no text was read from a file", "uid", 7)
 	imap.Login(maillog.Peer(mx.Peer), "PLAIN", false)
 	imap.LoginFailed(maillog.Peer(mx.Peer), "MADE-UP-BY-A-CLIENT", "alice@example.test", mail.CodeBadCredentials)
 	log.Info("deferred", "proto", "queue", "to", "<x@example.net>")
 	log.Info("delivered", "proto", "queue")
 	log.Debug("delivered", "recipients", 3) // what delivery notes of a message that came in
 	log.WithGroup("g").Info("failed", "proto", "queue")
-	want(t, m, `postroom_messages_accepted_total{role="mx"} 2`, `postroom_recipients_accepted_total{role="mx"} 6`,
+	want(t, m, "postroom_search_textless_files_total 1", `postroom_messages_accepted_total{role="mx"} 2`, `postroom_recipients_accepted_total{role="mx"} 6`,
 		`postroom_accepted_bytes_total{role="mx"} 2000`, `postroom_messages_duplicate_total{role="mx"} 1`,
 		`postroom_rejects_total{role="mx",status="5.1.1",verb="RCPT"} 1`, `postroom_rejects_total{role="mx",status="other",verb="other"} 1`,
 		`postroom_logins_total{mech="PLAIN",proto="imap",result="ok"} 1`,
@@ -72,7 +73,7 @@ func TestEvents(t *testing.T) {
 	if all := strings.Join(lines(m), "\n"); strings.Contains(all, `outcome="failed"`) || strings.Contains(all, "example") {
 		t.Errorf("more than events:\n%s", all)
 	}
-	if n := strings.Count(shown.String(), "\n"); n != 1 || !strings.Contains(shown.String(), "proto=imap") {
+	if n := strings.Count(shown.String(), "\n"); n != 2 || !strings.Contains(shown.String(), "proto=imap") {
 		t.Errorf("the log shows more or less than warnings:\n%s", shown.String())
 	}
 }
@@ -116,7 +117,7 @@ func (w *world) collect(m *Metrics) {
 			w.asked++
 			return mail.QueueStats{Messages: 2, Ready: 3, Leased: 1, OldestAt: w.now.Add(-time.Minute)}, w.err
 		},
-		Unindexed: func(context.Context) (int64, error) { return 12, w.err },
+		Search: func(context.Context) (mail.SearchProgress, error) { return mail.SearchProgress{Unindexed: 12}, w.err },
 		Pools: func() []Pool {
 			return []Pool{{Name: "general", Max: 16, InUse: 2, All: 5, Waits: 7, Waited: time.Second}}
 		},

@@ -14,8 +14,8 @@ import (
 type Sources struct {
 	// Queue counts the queue; its error means that the database is away.
 	Queue func(context.Context) (mail.QueueStats, error)
-	// Unindexed counts the messages that the search index does not know.
-	Unindexed func(context.Context) (int64, error)
+	// Search tells how far the search index is.
+	Search func(context.Context) (mail.SearchProgress, error)
 	// Pools are the connections to the database.
 	Pools func() []Pool
 	// CertificateEnd is when the certificate in use ends.
@@ -48,7 +48,7 @@ type state struct {
 	queue mail.QueueStats
 	err   error
 
-	unindexed int64
+	search mail.SearchProgress
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -91,13 +91,13 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 
 // collectQueue gives no count of the queue that it does not know.
 func (s *state) collectQueue(gauge func(d *prometheus.Desc, v float64, labels ...string)) {
-	q, unindexed, err := s.count()
+	q, search, err := s.count()
 	if err != nil {
 		gauge(databaseUp, 0)
 		return
 	}
 	gauge(databaseUp, 1)
-	gauge(searchBacklog, float64(unindexed))
+	gauge(searchBacklog, float64(search.Unindexed))
 	gauge(queueMessages, float64(q.Messages))
 	for name, n := range map[string]int64{"ready": q.Ready, "leased": q.Leased, "held": q.Held} {
 		gauge(queueEntries, float64(n), name)
@@ -109,16 +109,16 @@ func (s *state) collectQueue(gauge func(d *prometheus.Desc, v float64, labels ..
 	gauge(queueOldest, age.Seconds())
 }
 
-func (s *state) count() (mail.QueueStats, int64, error) {
+func (s *state) count() (mail.QueueStats, mail.SearchProgress, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := s.Now(); s.asked.IsZero() || now.Sub(s.asked) >= queueEvery || s.err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), queueTime)
 		defer cancel()
 		if s.queue, s.err = s.Queue(ctx); s.err == nil {
-			s.unindexed, s.err = s.Unindexed(ctx)
+			s.search, s.err = s.Search(ctx)
 		}
 		s.asked = now
 	}
-	return s.queue, s.unindexed, s.err
+	return s.queue, s.search, s.err
 }

@@ -39,10 +39,28 @@ func body(ctx context.Context, o Octets, p *message.Part, s sink) (bool, error) 
 		}
 		return body(ctx, o, inner, s)
 	}
-	if p.IsMultipart() || !strings.EqualFold(p.Type, "text") {
+	switch {
+	case p.IsMultipart():
+		return false, nil
+	case IsDocument(p):
+		return document(ctx, o, p, s)
+	case !strings.EqualFold(p.Type, "text"):
 		return false, nil
 	}
 	return leaf(ctx, o, p, s)
+}
+
+// document shows what was read of a document.
+func document(ctx context.Context, o Octets, p *message.Part, s sink) (bool, error) {
+	t, ok := o.(Texts)
+	if !ok {
+		return false, nil
+	}
+	text, err := t.Document(ctx, p)
+	if err != nil || text == "" {
+		return false, err
+	}
+	return s.text(strings.NewReader(text))
 }
 
 // leaf shows one text part: decoded, in UTF-8, and HTML without its tags.

@@ -12,7 +12,7 @@ import (
 
 // openMetrics opens the private port that monitoring asks.
 func (s *Server) openMetrics(context.Context, Options) error {
-	s.metrics.Collect(metrics.Sources{Queue: s.store.QueueStats, Unindexed: s.store.SearchBacklog, Pools: s.pools, Now: time.Now,
+	s.metrics.Collect(metrics.Sources{Queue: s.store.QueueStats, Search: s.store.SearchProgress, Pools: s.pools, Now: time.Now,
 		CertificateEnd: func() time.Time { return s.tls.Certificate().Leaf.NotAfter }})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.metrics.Handler())

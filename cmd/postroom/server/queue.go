@@ -8,6 +8,7 @@ import (
 	"postroom/delivery/queue"
 	"postroom/delivery/relay"
 	"postroom/internal/crashpoint"
+	"postroom/internal/doctext"
 	"postroom/internal/indexer"
 	"postroom/internal/mail"
 )
@@ -15,7 +16,9 @@ import (
 // openQueue starts what sends mail out, and what keeps the store in shape.
 func (s *Server) openQueue(context.Context, Options) error {
 	s.work.Go(func() { s.store.RunMaintenance(s.ctx) })
-	s.work.Go(func() { indexer.New(s.store, s.log).Run(s.ctx) })
+	if err := s.startIndexer(); err != nil {
+		return err
+	}
 	if !s.cfg.HasRole("queue") {
 		return nil
 	}
@@ -25,6 +28,20 @@ func (s *Server) openQueue(context.Context, Options) error {
 		PerDestination: s.cfg.RelayConns, Rate: s.cfg.RelayRate,
 		ReleaseOrphans: s.store.ReleaseOrphans, Hostname: s.cfg.Hostname, Hook: crashpoint.Hook, Log: s.log})
 	s.work.Go(func() { w.Run(s.ctx) })
+	return nil
+}
+
+// startIndexer fills the search index behind delivery.
+func (s *Server) startIndexer() error {
+	var files indexer.Reader
+	if path := s.cfg.SearchTextHelper; path != "" {
+		p, err := doctext.New(path)
+		if err != nil {
+			return err
+		}
+		files = p
+	}
+	s.work.Go(func() { indexer.New(s.store, files, s.log).Run(s.ctx) })
 	return nil
 }
 

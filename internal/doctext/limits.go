@@ -1,0 +1,73 @@
+package doctext
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// What the program and all that it starts may take.
+const (
+	maxMemory = 1 << 30   // octets of address space, each process
+	maxWrite  = 256 << 20 // octets of a file
+	maxCPU    = 60        // seconds, each process
+	nice      = 15
+	nobody    = 65534 // who it runs as when the server is root
+)
+
+// limited is the name by which this program is started to limit itself and
+// become another: Go has no way of doing so between fork and exec, and a
+// process with another user's id cannot be limited from outside.
+const limited = "postroom-limited"
+
+func init() {
+	if os.Args[0] == limited && len(os.Args) == 3 {
+		fmt.Fprintln(os.Stderr, become(os.Args[1], os.Args[2]))
+		os.Exit(notStarted)
+	}
+}
+
+// notStarted is the exit status of a program that could not be started, as
+// shells have it.
+const notStarted = 126
+
+const prSetNoNewPrivs = 38 // prctl(2)
+
+// become limits this process and runs the program in its place.
+func become(path, mediaType string) error {
+	for resource, most := range map[int]uint64{syscall.RLIMIT_CORE: 0, syscall.RLIMIT_FSIZE: maxWrite, syscall.RLIMIT_CPU: maxCPU, syscall.RLIMIT_AS: maxMemory} {
+		if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
+			return err
+		}
+	}
+	if _, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); e != 0 {
+		return e
+	}
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice); err != nil {
+		return err
+	}
+	return syscall.Exec(path, []string{path, mediaType}, os.Environ())
+}
+
+// command is the program in a process group of its own, which ends when ctx
+// does or the thread that started it, with nothing of ours but a directory for
+// its files.
+func (p *Program) command(ctx context.Context, dir, mediaType string) (*exec.Cmd, error) {
+	c := exec.CommandContext(ctx, "/proc/self/exe")
+	c.Args = []string{limited, p.path, mediaType}
+	c.Dir = dir
+	c.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + dir, "TMPDIR=" + dir}
+	c.WaitDelay = waitDelay
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	c.Cancel = func() error { return end(c.Process.Pid) }
+	if os.Geteuid() != 0 {
+		return c, nil
+	}
+	c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	return c, os.Chown(dir, nobody, nobody)
+}
+
+// end kills a process group.
+func end(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
