@@ -1,0 +1,76 @@
+package differential
+
+// differences is the table of accepted differences; docs/imap.md has a row for
+// each name, with who is right and why.
+var differences = []accepted{
+	// SELECT and response codes.
+	{Name: "HIGHESTMODSEQ always", Command: `(select|examine) .*`, Postroom: `OK \[HIGHESTMODSEQ M\]`},
+	{Name: "MAILBOXID", Command: `(select|examine) .*`, Postroom: `OK \[MAILBOXID \(\S+\)\]`},
+	{Name: "MAILBOXID", Command: `create .*`, Postroom: `OK \[MAILBOXID \(\S+\)\]`, Dovecot: `OK`},
+	{Name: "codes of refusals", Command: `(select|examine|status|rename|delete|create|authenticate|getmetadata|setmetadata) .*`, Postroom: `NO \[(NONEXISTENT|CANNOT)\]`, Dovecot: `NO( \[(CANNOT|ALERT|NONEXISTENT)\])?`},
+	{Name: "known charsets", Command: `.*search .*charset .*|.*(sort|thread) .*`, Postroom: `NO \[BADCHARSET \(US-ASCII UTF-8\)\]`, Dovecot: `NO \[BADCHARSET\]`},
+	// Names.
+	{Name: "CREATE INBOX", Command: `create inbox`, Postroom: `NO \[ALREADYEXISTS\]`, Dovecot: `OK`},
+	{Name: "LSUB and special use", Command: `lsub .*`, Dovecot: `\\(?:Archive|Drafts|Junk|Sent|Trash)`, Part: true},
+	{Name: "LIST tells more", Command: `list .*`, Postroom: `\\(?:HasChildren|HasNoChildren|Archive|Drafts|Junk|Sent|Trash)\b`, Dovecot: `\\UnMarked`, Part: true},
+	{Name: "names without a mailbox", Command: `list .*`, Postroom: `\\(?:NonExistent|Noselect)\b`, Dovecot: `\\(?:NonExistent|Noselect)\b`, Part: true},
+	{Name: "SUBSCRIBE of no mailbox", Command: `subscribe nothere`, Postroom: `OK`, Dovecot: `NO`},
+	{Name: "SUBSCRIBE of no mailbox", Command: `lsub "" "nothere"`, Postroom: `LSUB \(\) "/" "nothere"`},
+	// What a change tells.
+	{Name: "UID with a change", Command: `.*`, Postroom: `^(FETCH #\d+ \(.*)\bUID \d+`, Part: true},
+	{Name: "STATUS of the selected mailbox", Command: `status .*`, Postroom: `OK`, Dovecot: `OK \[CLIENTBUG\]`},
+	{Name: "ENABLED", Command: `enable .*`, Postroom: `ENABLED`},
+	{Name: "ENABLED", Command: `enable .*`, Dovecot: `ENABLED CONDSTORE`},
+	{Name: "HIGHESTMODSEQ after EXPUNGE", Command: `(uid )?expunge.*`, Postroom: `OK \[HIGHESTMODSEQ M\]`, Dovecot: `OK`},
+	{Name: "HIGHESTMODSEQ at any time", Command: `noop`, Postroom: `OK`, Dovecot: `OK \[HIGHESTMODSEQ M\]`},
+	{Name: "HIGHESTMODSEQ at any time", Command: `append .*`, Dovecot: `OK \[HIGHESTMODSEQ M\]`},
+	// Syntax.
+	{Name: "three mistakes before login", Command: `nosuch`, Postroom: `BAD`, Dovecot: `EOF`},
+	{Name: "three mistakes before login", Command: `nosuch`, Dovecot: `BYE`},
+	{Name: "syntax", Command: `select inbox extra|enable|fetch 1 body.peek\[0\]|fetch 1 body.peek\[\]<5.0>|search since 31-feb-2020|id \("name"\)`, Postroom: `BAD`, Dovecot: `OK( \[READ-WRITE\])?`},
+	{Name: "syntax", Command: `fetch 1 body.peek\[0\]|fetch 1 body.peek\[\]<5.0>`, Dovecot: `FETCH #1 \(BODY\S+ ""\)`},
+	{Name: "syntax", Command: `search since 31-feb-2020|id \("name"\)`, Dovecot: `SEARCH|ID`},
+	{Name: "syntax", Command: `select inbox extra`, Dovecot: `(OK \[(PERMANENTFLAGS|UIDNEXT|UIDVALIDITY) .*|FLAGS .*|EXISTS \d+|RECENT \d+)`},
+	{Name: "a SELECT that is BAD", Command: `select \S+ \((nosuch|qresync .*)\)`, Dovecot: `OK \[CLOSED\]`},
+	{Name: "a SELECT that is BAD", Command: `examine .*`, Postroom: `OK \[CLOSED\]`},
+	{Name: "COPY of nothing", Command: `uid (copy|move) 1 nothere`, Postroom: `NO \[TRYCREATE\]`, Dovecot: `OK`},
+	// FETCH.
+	{Name: "parts that are not there", Command: `fetch .*`, Postroom: `FETCH #\d+ \((BODY|BINARY)\[[^]]+\] NIL\)`, Dovecot: `FETCH #\d+ \((BODY|BINARY)\[[^]]+\] ".*"\)`},
+	{Name: "a text without charset", Command: `.*fetch .*`, Postroom: `("TEXT" "[^P"][^"]*" )NIL`, Dovecot: `("TEXT" "[^P"][^"]*" )\("CHARSET" "US-ASCII"\)`, Part: true},
+	{Name: "PREVIEW is there", Command: `fetch .*preview.*`, Postroom: `FETCH #\d+ \(PREVIEW ".*"\)`, Dovecot: `FETCH #\d+ \(PREVIEW NIL\)`},
+	{Name: "MODSEQ with every FETCH", Command: `.*`, Postroom: `^(FETCH #\d+ \(.*)\bMODSEQ \(M\)`, Part: true},
+	{Name: "BINARY of a multipart", Command: `fetch 2 binary.peek\[1\]`, Postroom: `FETCH #2 \(BINARY\[1\] ".*"\)`, Dovecot: `FETCH #2 \(BINARY\[1\] ".*"\)`},
+	{Name: "EXAMINE", Command: `(store|expunge|uid move).*`, Postroom: `NO \[NOPERM\]`, Dovecot: `OK`},
+	{Name: "EXAMINE", Command: `uid move .*`, Dovecot: `EXPUNGE #1|OK \[COPYUID V 1 \d+\]`},
+	{Name: "names that are no UTF-7", Command: `create "bad&name"`, Postroom: `BAD`, Dovecot: `NO`},
+	{Name: "one mailbox for each use", Command: `create .* \(use .*\)`, Postroom: `NO \[USEATTR\]`, Dovecot: `OK`},
+	{Name: "parents are mailboxes", Command: `select top/middle`, Postroom: `OK \[READ-WRITE\]`, Dovecot: `NO`},
+	{Name: "parents are mailboxes", Command: `select top/middle`, Postroom: `(OK \[.*\]|FLAGS .*|EXISTS 0)`},
+	{Name: "parents are mailboxes", Command: `list .*`, Dovecot: `\\Noselect`, Part: true},
+	// STORE.
+	{Name: "a STORE that changes nothing", Command: `(uid )?store .*`, Postroom: `FETCH #\d+ \(FLAGS \([^)]*\)( UID \d+)?\)`},
+	{Name: "\\Recent in a command", Command: `(store|append) .*\(\\recent\).*`, Postroom: `OK.*`, Dovecot: `BAD`},
+	{Name: "new keywords", Command: `.*`, Dovecot: `(FLAGS|OK \[PERMANENTFLAGS) .*`},
+	{Name: "the second 60", Command: `append .*:60 .*`, Postroom: `BAD`, Dovecot: `OK \[APPENDUID .*\]`},
+	{Name: "the second 60", Command: `append .*:60 .*`, Dovecot: `EXISTS \d+|RECENT \d+`},
+	// SEARCH.
+	{Name: "HTML as it is read", Command: `search body .*`, Postroom: `SEARCH 3`, Dovecot: `SEARCH`},
+	{Name: "mail without a date", Command: `search sent.*`, Postroom: `SEARCH( \d+)*`, Dovecot: `SEARCH( \d+)*`},
+	// Odd mail.
+	{Name: "addresses in pieces", Command: `fetch [16] envelope`, Postroom: `FETCH .*`, Dovecot: `FETCH .*MISSING_MAILBOX.*`},
+	{Name: "fields that stand twice", Command: `fetch \d+ envelope`, Postroom: `FETCH .*"first".*`, Dovecot: `FETCH .*"second".*`},
+	{Name: "folded fields", Command: `fetch \d+ envelope`, Postroom: `(FETCH .*)"(?:a  folded\\tsubject|folded\\t header with   spaces)"`, Dovecot: `(FETCH .*)"(?:a folded subject|folded header with spaces)"`, Part: true},
+	{Name: "folded fields", Command: `fetch \d+ envelope`, Dovecot: `(FETCH .*") <folded`, Postroom: `(FETCH .*")<folded`, Part: true},
+	{Name: "a multipart without a boundary", Command: `fetch \d+ (body|bodystructure)`, Postroom: `FETCH #\d+ \(BODY\w* \("TEXT" "PLAIN" \("CHARSET" "US-ASCII"\) NIL NIL "7BIT" 20 4.*`, Dovecot: `FETCH #\d+ \(BODY\w* \(\("TEXT" "PLAIN" \("CHARSET" "US-ASCII"\) NIL NIL "7BIT" 0 0.*`},
+	{Name: "a multipart without a boundary", Command: `fetch \d+ b.*\[1(\.mime)?\]`, Postroom: `FETCH #\d+ (\(BODY\[1\] "--x.*|\(BODY\[1.MIME\] ".*multipart/mixed\\r\\n\\r\\n"\)|\(BINARY.SIZE\[1\] 20\))`, Dovecot: `FETCH #\d+ (\(BODY\S+ ""\)|\(BINARY.SIZE\[1\] 0\))`},
+	{Name: "an empty MIME header", Command: `fetch \d+ body.peek\[1.mime\]`, Postroom: `FETCH #\d+ \(BODY\[1.MIME\] "\\r\\n"\)`, Dovecot: `FETCH #\d+ \(BODY\[1.MIME\] ""\)`},
+	{Name: "half a Content-Type", Command: `fetch \d+ (body|bodystructure)`, Postroom: `("TEXT") "PLAIN"`, Dovecot: `("TEXT") ""`, Part: true},
+	{Name: "half a Content-Type", Command: `fetch \d+ (body|bodystructure)`, Postroom: `("A" "b") "FORMAT" "flowed"`, Part: true},
+	{Name: "an encoding nobody knows", Command: `fetch \d+ binary.size\[1\]`, Dovecot: `FETCH #\d+ \(UID \d+\)`},
+	{Name: "message/global", Command: `fetch \d+ (body|bodystructure)`, Postroom: `("MESSAGE" "GLOBAL" NIL NIL NIL "7BIT" 22) .* (?:3 NIL NIL NIL NIL\)|3\)) "MIXED"`, Dovecot: `("MESSAGE" "GLOBAL" NIL NIL NIL "7BIT" 22) ?(?:NIL NIL NIL NIL)?\) "MIXED"`, Part: true},
+	{Name: "an encoded message", Command: `fetch 34 .*`, Postroom: `FETCH .*`, Dovecot: `FETCH .*`},
+	{Name: "the line end before a boundary", Command: `fetch \d+ body.peek\[.*\]`, Postroom: `(FETCH .*--)"\)`, Dovecot: `(FETCH .*--)\\r\\n"\)`, Part: true},
+	{Name: "the line end before a boundary", Command: `fetch (35|46|47) binary.size\[1\]`, Postroom: `FETCH .*`, Dovecot: `FETCH .*`},
+	{Name: "parts in parts", Command: `fetch 47 (body|bodystructure)`, Postroom: `FETCH .*`, Dovecot: `FETCH .*`},
+	{Name: "a header without an end", Command: `fetch 52 body.peek\[header.fields.not .*`, Postroom: `(FETCH .*\\r\\n)\\r\\n"`, Dovecot: `(FETCH .*\\r\\n)"`, Part: true},
+}
