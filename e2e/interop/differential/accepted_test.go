@@ -96,12 +96,13 @@ func difference(postroom, dovecot answer) diff {
 
 // explain takes the accepted differences out of d.
 func (t *table) explain(command string, d diff) diff {
+	d = t.pieces(command, d)
 	for _, r := range t.rows {
 		for !r.Part && !d.empty() && r.command.MatchString(command) && r.take(&d) {
 			t.hits[r.Name]++
 		}
 	}
-	return t.pieces(command, d)
+	return d
 }
 
 // pieces takes out the lines that are the same but for accepted pieces.

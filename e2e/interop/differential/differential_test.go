@@ -15,6 +15,7 @@ func TestSameAnswersAsDovecot(t *testing.T) {
 	for _, f := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) { runScript(t, w.pair(t), f) })
 	}
+	t.Run("random", func(t *testing.T) { randomCommands(t, w) })
 	t.Run("odd messages", func(t *testing.T) { oddMessages(t, w.pair(t)) })
 	if t.Failed() {
 		return

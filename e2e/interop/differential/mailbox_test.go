@@ -2,6 +2,8 @@ package differential
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,11 +17,11 @@ type mailbox struct {
 	fetched map[int]map[string]value
 	gone    []int
 	exists  bool
-	// recent is the last one told; said, unless it was told before.
-	recent     int
-	saidRecent bool
-	// lost: after VANISHED, sequence numbers mean nothing here.
-	lost bool
+	// recent is the last RECENT; shown the last that an answer was left with.
+	recent, shown int
+	// byUID: with QRESYNC, messages go by UIDs, as soon as these are told;
+	// until then by numbers below zero.
+	byUID bool
 }
 
 // numbered takes `* n EXISTS` and the like; it is told at the end.
@@ -27,18 +29,18 @@ func (m *mailbox) numbered(n int, v []value) string {
 	switch strings.ToUpper(v[0].text) {
 	case "EXISTS":
 		m.exists = true
+		if n < len(m.messages) && !m.byUID {
+			return fmt.Sprintf("EXISTS %d after %d without EXPUNGE", n, len(m.messages))
+		}
+		m.messages = m.messages[:min(n, len(m.messages))]
 		for len(m.messages) < n {
 			m.last++
 			m.messages = append(m.messages, m.last)
-		}
-		if n < len(m.messages) {
-			if !m.lost {
-				return fmt.Sprintf("EXISTS %d after %d without EXPUNGE", n, len(m.messages))
+			if m.byUID {
+				m.messages[len(m.messages)-1] = -m.last
 			}
-			m.messages = m.messages[:n]
 		}
 	case "RECENT":
-		m.saidRecent = m.saidRecent || m.recent != n
 		m.recent = n
 	case "EXPUNGE":
 		if n < 1 || n > len(m.messages) {
@@ -60,6 +62,11 @@ func (m *mailbox) fetch(n int, items []value) string {
 	if n < 1 || n > len(m.messages) {
 		return fmt.Sprintf("FETCH %d of %d", n, len(m.messages))
 	}
+	for i := 0; i+1 < len(items); i += 2 {
+		if items[i].is("UID") && m.byUID {
+			m.messages[n-1], _ = strconv.Atoi(items[i+1].text)
+		}
+	}
 	id := m.messages[n-1]
 	if m.fetched == nil {
 		m.fetched = map[int]map[string]value{}
@@ -74,11 +81,21 @@ func (m *mailbox) fetch(n int, items []value) string {
 	return ""
 }
 
+// vanished takes UIDs away.
+func (m *mailbox) vanished(set string) {
+	for _, uid := range numbers(set) {
+		m.messages = slices.DeleteFunc(m.messages, func(id int) bool { return id == uid })
+		delete(m.fetched, uid)
+	}
+}
+
+// unknown tells that there are messages whose UIDs were not told.
+func (m *mailbox) unknown() bool {
+	return m.byUID && slices.ContainsFunc(m.messages, func(id int) bool { return id < 0 })
+}
+
 // itemName writes the name of an item without quotes, in capitals.
 func itemName(s string) string { return strings.ToUpper(strings.ReplaceAll(s, `"`, "")) }
-
-// vanished takes UIDs away, whose sequence numbers are not known here.
-func (m *mailbox) vanished(string) { m.lost = true }
 
 // told gives what the command told of messages and forgets it.
 func (m *mailbox) told() []string {
@@ -96,9 +113,9 @@ func (m *mailbox) told() []string {
 	if m.exists {
 		out = append(out, fmt.Sprintf("EXISTS %d", len(m.messages)))
 	}
-	if m.saidRecent {
+	if m.recent != m.shown {
 		out = append(out, fmt.Sprintf("RECENT %d", m.recent))
 	}
-	m.fetched, m.gone, m.exists, m.saidRecent = nil, nil, false, false
+	m.fetched, m.gone, m.exists, m.shown = nil, nil, false, m.recent
 	return out
 }

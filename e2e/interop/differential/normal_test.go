@@ -68,9 +68,10 @@ func untagged(box *mailbox, v []value, l client.Line) string {
 	case "ESEARCH":
 		rest = extendedSearch(rest)
 	case "VANISHED":
-		set := rest[len(rest)-1].text
-		box.vanished(set)
-		rest[len(rest)-1].text = canonicalSet(set)
+		last := &rest[len(rest)-1]
+		if last.text = canonicalSet(last.text); len(rest) == 1 {
+			box.vanished(last.text)
+		}
 	case "ENABLED":
 		rest = sorted(rest)
 	case "METADATA":
@@ -185,9 +186,8 @@ func extendedSearch(v []value) []value {
 	})...)
 }
 
-// canonicalSet writes a set of numbers in order and in ranges.
-func canonicalSet(set string) string {
-	var all []int
+// numbers gives those of a set; nil when it is none.
+func numbers(set string) (all []int) {
 	for part := range strings.SplitSeq(set, ",") {
 		a, b, ok := strings.Cut(part, ":")
 		from, err := strconv.Atoi(a)
@@ -196,11 +196,20 @@ func canonicalSet(set string) string {
 			to, err = strconv.Atoi(b)
 		}
 		if err != nil || max(from, to)-min(from, to) > 1<<20 {
-			return set
+			return nil
 		}
 		for n := min(from, to); n <= max(from, to); n++ {
 			all = append(all, n)
 		}
+	}
+	return all
+}
+
+// canonicalSet writes a set of numbers in order and in ranges.
+func canonicalSet(set string) string {
+	all := numbers(set)
+	if all == nil {
+		return set
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
@@ -290,13 +299,15 @@ func capitals(v value, i int) {
 	}
 }
 
+// parameters are in any order.
 func parameters(v value, i int) {
 	if i >= len(v.list) {
 		return
 	}
-	for k := range v.list[i].list {
-		if k%2 == 0 || strings.EqualFold(v.list[i].list[k].text, "us-ascii") {
+	for k, e := range v.list[i].list {
+		if strings.EqualFold(e.text, "us-ascii") {
 			capitals(v.list[i], k)
 		}
 	}
+	v.list[i].list = pairs(v.list[i].list, func(_ string, v value) value { return v })
 }

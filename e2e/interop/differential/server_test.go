@@ -145,8 +145,11 @@ func (s *server) run(name, command string) (a answer, raw []string, err error) {
 		return nil, nil, err
 	}
 	command = s.fill(command)
-	if verb, _, _ := strings.Cut(strings.ToUpper(command), " "); verb == "SELECT" || verb == "EXAMINE" {
-		c.box = mailbox{}
+	switch verb, rest, _ := strings.Cut(strings.ToUpper(command), " "); {
+	case verb == "SELECT" || verb == "EXAMINE":
+		c.box = mailbox{byUID: c.box.byUID, shown: -1, recent: -1}
+	case verb == "ENABLE" && strings.Contains(rest, "QRESYNC"):
+		c.box = mailbox{byUID: true}
 	}
 	c.tag++
 	tag := fmt.Sprintf("x%d", c.tag)
