@@ -25,7 +25,7 @@ var enabled = []map[string]string{
 // command the other connection does NOOP. A round ends at its first difference.
 func randomCommands(t *testing.T, w *world) {
 	seed := testbed.Number("POSTROOM_TEST_SEED", 1)
-	end := time.Now().Add(time.Duration(testbed.Number("POSTROOM_TEST_DIFFERENTIAL", 15)) * time.Second)
+	end := time.Now().Add(time.Duration(testbed.Number("POSTROOM_TEST_DIFFERENTIAL", 10)) * time.Second)
 	count := 0
 	for round := 0; round < len(enabled) || time.Now().Before(end) && !t.Failed(); round++ {
 		t.Run(fmt.Sprintf("seed %d", seed+round), func(t *testing.T) { count += randomRound(t, w.pair(t), seed+round) })
