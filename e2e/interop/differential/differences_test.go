@@ -57,6 +57,7 @@ var differences = []accepted{
 	{Name: "keywords of the account", Command: `select .*`, Postroom: `OK \[PERMANENTFLAGS .*`, Dovecot: `OK \[PERMANENTFLAGS .*`},
 	{Name: "new keywords", Command: `(uid )?(store|fetch|copy|move|search|sort|thread|expunge).*|noop|check|append .*`, Postroom: `(FLAGS|OK \[PERMANENTFLAGS) .*`},
 	{Name: "new keywords", Command: `.*`, Dovecot: `(FLAGS|OK \[PERMANENTFLAGS) .*`},
+	{Name: "a keyword named twice", Command: `fetch 2 \(flags rfc822.size\)`, Postroom: `(FETCH #2 \(FLAGS \()`, Dovecot: `(FETCH #2 \(FLAGS \()\$Forwarded`, Part: true},
 	{Name: "the second 60", Command: `append .*:60 .*`, Postroom: `BAD`, Dovecot: `OK \[APPENDUID .*\]`},
 	{Name: "the second 60", Command: `append .*:60 .*`, Dovecot: `EXISTS \d+|RECENT \d+`},
 	// SEARCH.

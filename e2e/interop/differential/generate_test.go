@@ -124,10 +124,11 @@ func (g *generator) set(n int) string {
 	return strings.Join(parts, ",")
 }
 
+// flags names each once: docs/imap.md.
 func (g *generator) flags() string {
 	var out []string
-	for range g.IntN(4) {
-		out = append(out, pick(g, flags))
+	for _, i := range g.Perm(len(flags))[:g.IntN(4)] {
+		out = append(out, flags[i])
 	}
 	return "(" + strings.Join(out, " ") + ")"
 }

@@ -41,6 +41,7 @@ func randomRound(t *testing.T, p *pair, seed int) (count int) {
 	for _, conn := range []string{"C1", "C2"} {
 		p.compare(t, "set-up", conn, enabled[seed%len(enabled)][conn])
 	}
+	p.crashes = true
 	var said []string
 	for i := range perRound {
 		conn := pick(g, []string{"C1", "C2"})
@@ -53,6 +54,10 @@ func randomRound(t *testing.T, p *pair, seed int) (count int) {
 		said = append(said, fmt.Sprintf("%s: %.100q", conn, command))
 		where := fmt.Sprintf("command %d", i+1)
 		if !p.compare(t, where, conn, command) || !p.sync(t, where, conn, []string{"C1", "C2"}) {
+			if p.ended {
+				t.Logf("Dovecot's process ended at %.200q", command)
+				return i
+			}
 			t.Fatalf("POSTROOM_TEST_SEED=%d; before it:\n%s", seed, strings.Join(said[max(0, len(said)-12):], "\n"))
 		}
 	}

@@ -33,6 +33,8 @@ type conn struct {
 type pair struct {
 	postroom, dovecot *server
 	accepted          *table
+	// crashes: Dovecot's process may end, which ends the round; ended says so.
+	crashes, ended bool
 }
 
 // dovecotSettings make a Dovecot with the mailboxes of a new postroom account
@@ -243,6 +245,10 @@ func (p *pair) compare(t testing.TB, where, conn, command string) bool {
 	theirs, theirsRaw, err := p.dovecot.run(conn, command)
 	if err != nil {
 		t.Fatalf("%s: %s: dovecot: %v", where, conn, err)
+	}
+	if p.crashes && theirs[len(theirs)-1] == "EOF" && mine[len(mine)-1] != "EOF" {
+		p.ended = true
+		return false
 	}
 	d := p.accepted.explain(command, difference(mine, theirs))
 	if d.empty() {
