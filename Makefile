@@ -55,6 +55,7 @@ crash: postgres build-crash ## kill -9 of postroom and PostgreSQL under load, 20
 interop: clients thunderbird build ## 10,000 messages to 30 MB (MAIL=folder: more), the real clients and Thunderbird
 	$(call stage,interop,7200,POSTROOM_TEST_MESSAGES=10000 POSTROOM_TEST_LARGE=31457280 POSTROOM_TEST_MAIL=$(MAIL) go test -timeout 115m -count=1 ./e2e/01-octets/ ./e2e/interop/clients/ ./e2e/05-move/)
 	$(call stage,thunderbird,1200,go test -tags thunderbird -timeout 19m -count=1 ./e2e/interop/thunderbird/)
+	$(call stage,interop: postroom and Dovecot,1500,POSTROOM_TEST_DIFFERENTIAL=900 POSTROOM_TEST_SEED=$$(date +%s) go test -timeout 24m -count=1 ./e2e/interop/differential/)
 
 fuzz: postgres ## every fuzz target for TIME each (TIME=10m)
 	@go run ./internal/pgembed/withpg scripts/fuzz.sh $(TIME)

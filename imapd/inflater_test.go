@@ -65,7 +65,7 @@ func TestInflaterWaitsForNoBitBeyondABlock(t *testing.T) {
 
 // stalled gives what a client sent, flush by flush.
 func stalled(t *testing.T) (chunks [][]byte) {
-	text, err := os.ReadFile("testdata/partial-flush.hex")
+	text, err := os.ReadFile("testdata/compress/partial-flush.hex")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,8 +76,8 @@ func (c *candidate) fieldHas(ctx context.Context, name string, m *searchtext.Mat
 	return false, nil
 }
 
-// text is BODY and, with the header too, TEXT: decoded text of any text part
-// contains the string. Octets are streamed; nothing but a window is held.
+// text is BODY and, with the headers of message and parts too, TEXT: decoded
+// text of any text part contains the string. Octets are streamed; nothing but a window is held.
 func (p *searchParser) text(header bool) criterion {
 	p.d.SP()
 	cols := mail.ColBlob | mail.ColOctets | mail.ColParts
@@ -87,15 +87,12 @@ func (p *searchParser) text(header bool) criterion {
 }
 
 func (c *candidate) textHas(ctx context.Context, m *searchtext.Matcher, header bool) (bool, error) {
-	if header {
-		h, err := c.body.fullHeader(ctx)
-		if err != nil || m.Header(h) {
-			return err == nil, err
-		}
-	}
 	root, err := c.body.tree()
 	if err != nil {
 		return false, err
+	}
+	if header {
+		return m.Text(ctx, c.body, root)
 	}
 	return m.Body(ctx, c.body, root)
 }

@@ -20,7 +20,7 @@ var jsonRuns = []struct{ command, args, stdin string }{
 	{"certificate list", "", ""}, {"key show", "", ""}, {"key rotate", "", ""},
 	{"account add", "alice@example.org", "a long password 1\n"}, {"account import", "-", "bob@example.org,Bob,,\n"},
 	{"account list", "", ""}, {"account show", "alice@example.org", ""}, {"account name", "alice@example.org Alice", ""},
-	{"account password", "alice@example.org --generate", ""}, {"account quota", "alice@example.org 1G", ""}, {"account imap-without", "alice@example.org NOTIFY", ""},
+	{"account password", "alice@example.org --generate", ""}, {"account quota", "alice@example.org 1G", ""}, {"account imap-without", "alice@example.org NOTIFY", ""}, {"account admin", "alice@example.org on", ""},
 	{"account add-address", "alice@example.org a@example.org", ""}, {"account remove-address", "alice@example.org a@example.org", ""},
 	{"account rename", "alice@example.org al@example.org", ""}, {"account disable", "bob@example.org", ""}, {"account enable", "bob@example.org", ""},
 	{"account logins", "al@example.org --failed", ""},

@@ -21,13 +21,13 @@ import (
 const account = "alice@example.test"
 
 func TestMoveFromDovecotKeepsFlagsAndDates(t *testing.T) {
-	oldAddr := dovecot(t)
+	oldAddr := testbed.Dovecot(t, "")
 	old, err := client.DialIMAP(oldAddr, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer old.Close()
-	if err := old.Login("alice", "old"); err != nil {
+	if err := old.Login("alice", testbed.DovecotPassword); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, old)

@@ -1,6 +1,9 @@
 package message
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // param is one parameter of a structured MIME field, unquoted.
 type param struct{ name, value []byte }
@@ -24,6 +27,9 @@ func parseMIME(v []byte, params []param) mimeValue {
 			continue
 		}
 		m.params = append(m.params, param{name, r.paramValue()})
+	}
+	if slices.ContainsFunc(m.params, inPieces) {
+		m.params = joinPieces(m.params)
 	}
 	return m
 }

@@ -105,6 +105,7 @@ func TestTooMuchText(t *testing.T) {
 func FuzzGrams(f *testing.F) {
 	f.Add("Subject: =?utf-8?B?R3LDvMOfZQ==?= x\r\nContent-Type: text/html\r\n\r\n<p>a&amp;b <i>one</i>two e\u0301", "onetwo", 3, 4)
 	f.Add("A: b\r\nContent-Type: text/plain; charset=koi8-r\r\n\r\n\xf0\xf2\xe9", "при", 2, 9)
+	f.Add("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: a/b; name=invoice\r\n\r\nx\r\n--b--\r\n", "invoice", 50, 9)
 	f.Add("Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\n日本語", "語", 30, 10)
 	var x Indexer
 	f.Fuzz(func(t *testing.T, text, s string, at, n int) {
@@ -119,8 +120,14 @@ func FuzzGrams(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			header, _ := o.Header(t.Context())
-			if (found || m.Header(header)) && !in.has(m.Grams("")) {
+			anywhere, err := m.Text(t.Context(), o, root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found && !anywhere {
+				t.Errorf("%q is in the body of %q, but not in its text", s, text)
+			}
+			if anywhere && !in.has(m.Grams("")) {
 				t.Errorf("%q is in %q, but not its grams", s, text)
 			}
 		}

@@ -71,6 +71,8 @@ func (x *Indexer) header(header []byte) bool {
 	return false
 }
 
+func (x *Indexer) wantsMIME() bool { return true }
+
 func (x *Indexer) text(r io.Reader) (bool, error) {
 	x.word = word{}
 	return stream(r, 0, x.add)

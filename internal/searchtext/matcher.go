@@ -22,9 +22,23 @@ func (m *Matcher) Field(value []byte) bool {
 	return m.in(Fold([]byte(message.DecodeText(string(value)))))
 }
 
-// Header looks into all fields of a header, names included, decoded and as
-// they stand.
-func (m *Matcher) Header(header []byte) bool { return m.header(header) }
+// Text looks into the header of a message, into those of its parts (RFC 9051
+// §6.4.4, TEXT) and into what Body looks into. Of a header it sees all fields,
+// names included, decoded and as they stand.
+func (m *Matcher) Text(ctx context.Context, o Octets, root *message.Part) (bool, error) {
+	h, err := o.Header(ctx)
+	if err != nil || m.header(h) {
+		return err == nil, err
+	}
+	return body(ctx, o, root, withMIME{m})
+}
+
+// withMIME is a Matcher that sees the headers of parts.
+type withMIME struct{ *Matcher }
+
+func (withMIME) wantsMIME() bool { return true }
+
+func (m *Matcher) wantsMIME() bool { return false }
 
 // Body looks into the decoded text of a message's text parts, and into the
 // headers of messages inside. Nothing but a window is held.

@@ -21,6 +21,8 @@ type Octets interface {
 type sink interface {
 	// header sees the fields of a header, of the message or of one inside.
 	header(header []byte) bool
+	// wantsMIME tells whether header shall also see those of parts.
+	wantsMIME() bool
 	// text sees a text part.
 	text(r io.Reader) (bool, error)
 }
@@ -28,16 +30,20 @@ type sink interface {
 // body shows the text parts of an entity, and the headers of messages inside.
 func body(ctx context.Context, o Octets, p *message.Part, s sink) (bool, error) {
 	for _, c := range p.Children {
+		if s.wantsMIME() {
+			if stop, err := header(ctx, o, c, s); stop || err != nil {
+				return stop, err
+			}
+		}
 		if stop, err := body(ctx, o, c, s); stop || err != nil {
 			return stop, err
 		}
 	}
-	if inner := p.Message; inner != nil {
-		header, err := readPart(ctx, o, inner.HeaderOff, min(inner.BodyOff-inner.HeaderOff, message.MaxHeader))
-		if err != nil || s.header(header) {
-			return err == nil, err
+	if p.Message != nil {
+		if stop, err := header(ctx, o, p.Message, s); stop || err != nil {
+			return stop, err
 		}
-		return body(ctx, o, inner, s)
+		return body(ctx, o, p.Message, s)
 	}
 	switch {
 	case p.IsMultipart():
@@ -80,8 +86,14 @@ func leaf(ctx context.Context, o Octets, p *message.Part, s sink) (bool, error) 
 	return s.text(decoded)
 }
 
-func readPart(ctx context.Context, o Octets, off, n int64) ([]byte, error) {
-	r := o.Part(ctx, off, n)
+// header shows the header of a part, or of a message inside.
+func header(ctx context.Context, o Octets, p *message.Part, s sink) (bool, error) {
+	n := min(p.BodyOff-p.HeaderOff, message.MaxHeader)
+	if n == 0 {
+		return false, nil
+	}
+	r := o.Part(ctx, p.HeaderOff, n)
 	defer r.Close()
-	return io.ReadAll(r)
+	octets, err := io.ReadAll(r)
+	return err == nil && s.header(octets), err
 }
