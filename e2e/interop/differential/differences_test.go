@@ -62,6 +62,7 @@ var differences = []accepted{
 	{Name: "the second 60", Command: `append .*:60 .*`, Dovecot: `EXISTS \d+|RECENT \d+`},
 	// SEARCH.
 	{Name: "HTML as it is read", Command: `search body .*`, Postroom: `SEARCH 3`, Dovecot: `SEARCH`},
+	{Name: "order of REFS", Command: `thread refs .*`, Postroom: `THREAD (\(.*\))+`, Dovecot: `THREAD (\(.*\))+`},
 	{Name: "mail without a date", Command: `search sent.*`, Postroom: `SEARCH( \d+)*`, Dovecot: `SEARCH( \d+)*`},
 	// Odd mail.
 	{Name: "addresses in pieces", Command: `fetch [16] envelope`, Postroom: `FETCH .*`, Dovecot: `FETCH .*MISSING_MAILBOX.*`},
