@@ -74,8 +74,10 @@ func (b *indexing) deliver(ctx context.Context) (float64, error) {
 // untilWorking waits until the worker has found what was delivered.
 func (b *indexing) untilWorking(ctx context.Context) error {
 	first, err := b.entries(ctx)
-	for now := first; err == nil && now == first; now, err = b.entries(ctx) {
-		err = pause(ctx, 50*time.Millisecond)
+	for now := first; err == nil && now == first; {
+		if err = pause(ctx, 50*time.Millisecond); err == nil {
+			now, err = b.entries(ctx)
+		}
 	}
 	return err
 }
