@@ -28,6 +28,11 @@ type options struct {
 	senders   int
 	old       string
 	stored    int
+	messages  int
+	others    int
+	stale     bool
+	row       string
+	quick     bool
 }
 
 func main() {
@@ -40,12 +45,24 @@ func main() {
 	flag.IntVar(&o.idle, "idle", 1000, "selected idle IMAP connections")
 	flag.DurationVar(&o.snapshot, "snapshot", 10*time.Minute, "how long a snapshot stays open in the snapshot case")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
+<<<<<<< HEAD
 	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest, indexing or upgrade, with -peers: peers or relay; empty: all")
+=======
+	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest or upgrade, with -peers: peers, relay or imap; empty: all")
+>>>>>>> imapspeed
 	flag.BoolVar(&o.peers, "peers", false, "measure against Postfix with Dovecot instead (needs root)")
 	flag.IntVar(&o.senders, "senders", 16, "connections that submit in the relay case")
 	flag.StringVar(&o.old, "old", "", "an older postroom binary: the upgrade case fills a store with it")
 	flag.IntVar(&o.stored, "stored", 100_000, "messages of that store")
+	flag.IntVar(&o.messages, "messages", 20_000, "messages of the mailbox in the imap case")
+	flag.IntVar(&o.others, "others", 0, "messages of other mailboxes that arrive between those, in the imap case")
+	flag.BoolVar(&o.stale, "stale", false, "the imap case with statistics of empty tables")
+	flag.StringVar(&o.row, "row", "", "only rows of the imap case whose name holds this")
+	flag.BoolVar(&o.quick, "quick", false, "few messages and rounds: tries the rig, measures nothing")
 	flag.Parse()
+	if o.quick {
+		o.rounds, o.seconds, o.idle, o.messages, o.stored = 1, time.Second, 20, 1000, 1000
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	rep, err := run(ctx, o)
@@ -82,7 +99,7 @@ func run(ctx context.Context, o options) (*report, error) {
 		cases = append(cases, benchCase{"upgrade", benchUpgrade})
 	}
 	if o.peers {
-		cases = []benchCase{{"peers", benchPeers}, {"relay", benchRelay}}
+		cases = []benchCase{{"peers", benchPeers}, {"relay", benchRelay}, {"imap", benchIMAP}}
 	}
 	for _, c := range cases {
 		if o.only != "" && o.only != c.name {

@@ -5,42 +5,35 @@ import (
 	"fmt"
 	"net"
 	"os"
+<<<<<<< HEAD
 	"os/exec"
 	"path/filepath"
 	"postroom/e2e/client"
 	"postroom/e2e/testbed"
+=======
+>>>>>>> imapspeed
 )
 
 // peers is Debian's Postfix, delivering by LMTP to Debian's Dovecot, each with
 // a configuration and folders of this run's own.
 type peers struct {
-	dir        string
-	lmtp, imap string
-	postfix    *postfix
-	dovecot    *exec.Cmd
-	mailDir    string
+	postfix *postfix
+	dovecot *dovecot
 }
 
 // startPeers starts both on free loopback ports; it needs root, as they do.
 func startPeers(ctx context.Context, dir string) (*peers, error) {
-	p := &peers{dir: dir, mailDir: filepath.Join(dir, "mail")}
-	for _, addr := range []*string{&p.lmtp, &p.imap} {
-		a, err := testbed.FreePort("127.0.0.1")
-		if err != nil {
-			return nil, err
-		}
-		*addr = a
-	}
-	if err := p.startDovecot(); err != nil {
+	d, err := startDovecot(ctx, dir)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	p := &peers{dovecot: d}
 	p.postfix, err = startPostfix(ctx, dir, fmt.Sprintf(`mynetworks =
 virtual_mailbox_domains = bench.test
 virtual_mailbox_maps = static:any
 virtual_transport = lmtp:inet:127.0.0.1:%s
 lmtp_destination_concurrency_limit = 50
-`, port(p.lmtp)))
+`, port(d.lmtp)))
 	if err != nil {
 		p.stop()
 	}
@@ -52,70 +45,11 @@ func port(addr string) string {
 	return n
 }
 
-func (p *peers) startDovecot() error {
-	if err := os.Mkdir(p.mailDir, 0o777); err != nil {
-		return err
-	}
-	if err := os.Chmod(p.mailDir, 0o777); err != nil {
-		return err
-	}
-	conf := filepath.Join(p.dir, "dovecot.conf")
-	text := fmt.Sprintf(`base_dir = %[1]s/run
-state_dir = %[1]s/state
-protocols = imap lmtp
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-log_path = %[1]s/dovecot.log
-mail_location = maildir:%[2]s/%%u
-first_valid_uid = 1
-default_process_limit = 5000
-default_client_limit = 20000
-mail_max_userip_connections = 10000
-service imap-login {
-  chroot =
-  service_count = 0
-  client_limit = 2000
-  inet_listener imap {
-    port = %[3]s
-  }
-  inet_listener imaps {
-    port = 0
-  }
-}
-service imap {
-  process_limit = 5000
-}
-service lmtp {
-  inet_listener lmtp {
-    address = 127.0.0.1
-    port = %[4]s
-  }
-}
-passdb {
-  driver = static
-  args = password=%[5]s
-}
-userdb {
-  driver = static
-  args = uid=mail gid=mail home=%[2]s/%%u
-}
-`, p.dir, p.mailDir, port(p.imap), port(p.lmtp), password)
-	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
-		return err
-	}
-	p.dovecot = exec.Command("dovecot", "-F", "-c", conf)
-	return p.dovecot.Start()
-}
-
 func (p *peers) stop() {
 	if p.postfix != nil {
 		p.postfix.stop()
 	}
-	if p.dovecot != nil && p.dovecot.Process != nil {
-		_ = p.dovecot.Process.Signal(os.Interrupt)
-		_ = p.dovecot.Wait()
-	}
+	p.dovecot.stop()
 }
 
 // benchPeers measures the same load against Postfix with Dovecot, in turn with
@@ -131,7 +65,7 @@ func benchPeers(ctx context.Context, r *rig, o options) ([]figure, error) {
 		return nil, err
 	}
 	defer p.stop()
-	other := &rig{smtp: p.postfix.smtp, imap: p.imap, accounts: r.accounts, pid: p.dovecot.Process.Pid}
+	other := &rig{smtp: p.postfix.smtp, imap: p.dovecot.imap, accounts: r.accounts, pid: p.dovecot.pid()}
 	var ours, theirs, ratio []float64
 	for range o.rounds {
 		a, err := deliverRate(ctx, r, r.accounts, o.clients, o.seconds)

@@ -25,6 +25,7 @@ type figure struct {
 	Max    float64   `json:"max"`
 	All    []float64 `json:"all,omitempty"`
 	Goal   string    `json:"goal,omitempty"`
+	Pair   *pair     `json:"pair,omitempty"` // both sides, where this is their ratio
 }
 
 // summarise makes a figure of the values of several rounds.
@@ -43,8 +44,17 @@ func (r *report) print(w io.Writer) {
 		fmt.Fprintf(tw, "%s\t%s\n", k, r.Settings[k])
 	}
 	fmt.Fprintln(tw, "\nfigure\tmedian\tmin\tmax\tunit\tgoal")
+	var pairs []figure
 	for _, f := range r.Figures {
+		if f.Pair != nil {
+			pairs = append(pairs, f)
+			continue
+		}
 		fmt.Fprintf(tw, "%s\t%.3g\t%.3g\t%.3g\t%s\t%s\n", f.Name, f.Median, f.Min, f.Max, f.Unit, f.Goal)
 	}
 	tw.Flush()
+	if len(pairs) > 0 {
+		fmt.Fprintln(w)
+		printPairs(w, pairs)
+	}
 }

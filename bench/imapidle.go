@@ -1,0 +1,38 @@
+package main
+
+import "context"
+
+var idleRows = []imapRow{
+	{name: "PSS per selected idle connection", unit: "kB", goal: 0.03, once: true, measure: idlePSS},
+}
+
+// idlePSS is by how much all processes of a server grow for each connection
+// that has the mailbox selected and idles, once they have settled.
+func idlePSS(ctx context.Context, t *imapTable, s *imapSide, secure bool) (float64, error) {
+	before, err := settledPSS(ctx, s.pid())
+	if err != nil {
+		return 0, err
+	}
+	probes := make([]*probe, 0, t.idle)
+	defer func() {
+		for _, p := range probes {
+			p.close()
+		}
+	}()
+	for range t.idle {
+		p, err := s.dial(secure, "INBOX")
+		if err != nil {
+			return 0, err
+		}
+		p.buf = nil
+		probes = append(probes, p)
+		if _, err := p.conn.Write([]byte("i IDLE\r\n")); err != nil {
+			return 0, err
+		}
+		if _, err := p.conn.Read(make([]byte, 64)); err != nil {
+			return 0, err
+		}
+	}
+	after, err := settledPSS(ctx, s.pid())
+	return float64(after-before) / float64(t.idle), err
+}
