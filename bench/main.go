@@ -45,11 +45,7 @@ func main() {
 	flag.IntVar(&o.idle, "idle", 1000, "selected idle IMAP connections")
 	flag.DurationVar(&o.snapshot, "snapshot", 10*time.Minute, "how long a snapshot stays open in the snapshot case")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-<<<<<<< HEAD
-	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest, indexing or upgrade, with -peers: peers or relay; empty: all")
-=======
-	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest or upgrade, with -peers: peers, relay or imap; empty: all")
->>>>>>> imapspeed
+	flag.StringVar(&o.only, "only", "", "deliver, snapshot, latency, idle, ingest, indexing or upgrade, with -peers: peers, relay or imap; empty: all")
 	flag.BoolVar(&o.peers, "peers", false, "measure against Postfix with Dovecot instead (needs root)")
 	flag.IntVar(&o.senders, "senders", 16, "connections that submit in the relay case")
 	flag.StringVar(&o.old, "old", "", "an older postroom binary: the upgrade case fills a store with it")

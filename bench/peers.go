@@ -5,13 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-<<<<<<< HEAD
-	"os/exec"
-	"path/filepath"
+
 	"postroom/e2e/client"
-	"postroom/e2e/testbed"
-=======
->>>>>>> imapspeed
 )
 
 // peers is Debian's Postfix, delivering by LMTP to Debian's Dovecot, each with
