@@ -73,7 +73,6 @@ func (t *imapTable) run(ctx context.Context, o options, ours, theirs *imapSide, 
 		if !o.wantsRow(row.name) {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "bench: imap, %s: %s …\n", over, row.name)
 		p := pair{Name: row.name + ", " + over, Unit: row.unit, Goal: row.goal, More: row.more}
 		rounds := t.rounds
 		if row.once {
@@ -92,7 +91,9 @@ func (t *imapTable) run(ctx context.Context, o options, ours, theirs *imapSide, 
 				p.add(s == ours, v)
 			}
 		}
-		out = append(out, p.figure())
+		f := p.figure()
+		fmt.Fprintf(os.Stderr, "bench: imap, %s: ours %.4g, Dovecot %.4g %s, ratio %.3g\n", p.Name, median(p.Ours), median(p.Theirs), p.Unit, f.Median)
+		out = append(out, f)
 	}
 	return out, nil
 }
