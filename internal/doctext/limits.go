@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -35,20 +36,27 @@ const notStarted = 126
 
 const prSetNoNewPrivs = 38 // prctl(2)
 
-// become limits this process and runs the program in its place.
+// become limits this process and runs the program in its place. The address
+// space comes last: what Go has reserved may be more already, and from then on
+// the least that its runtime asks for ends the process.
 func become(path, mediaType string) error {
-	for resource, most := range map[int]uint64{syscall.RLIMIT_CORE: 0, syscall.RLIMIT_FSIZE: maxWrite, syscall.RLIMIT_CPU: maxCPU, syscall.RLIMIT_AS: maxMemory} {
-		if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
-			return err
-		}
-	}
+	debug.SetGCPercent(-1)
+	args, env := []string{path, mediaType}, os.Environ()
 	if _, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); e != 0 {
 		return e
 	}
 	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice); err != nil {
 		return err
 	}
-	return syscall.Exec(path, []string{path, mediaType}, os.Environ())
+	for _, l := range []struct {
+		resource int
+		most     uint64
+	}{{syscall.RLIMIT_CORE, 0}, {syscall.RLIMIT_FSIZE, maxWrite}, {syscall.RLIMIT_CPU, maxCPU}, {syscall.RLIMIT_AS, maxMemory}} {
+		if err := syscall.Setrlimit(l.resource, &syscall.Rlimit{Cur: l.most, Max: l.most}); err != nil {
+			return err
+		}
+	}
+	return syscall.Exec(path, args, env)
 }
 
 // command is the program in a process group of its own, which ends when ctx
