@@ -79,6 +79,7 @@ func (s *Store) QueueWake() <-chan struct{} { return s.hub.queue }
 // changed tells sessions and other nodes that a mailbox is at modseq. Call it
 // after the commit.
 func (s *Store) changed(account mail.AccountID, mailbox mail.MailboxID, modseq mail.ModSeq) {
+	s.hook("change:after-commit")
 	s.hub.changed(watchKey{account, mailbox}, modseq)
 }
 

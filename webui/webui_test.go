@@ -52,7 +52,7 @@ type fixture struct {
 	seen []string // what Observe was told
 }
 
-func serve(t *testing.T, change func(*Config)) *fixture {
+func serve(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
 	source, err := tlsconf.New(tlsconf.Config{Dir: t.TempDir(), Hostname: "mail.example.org", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

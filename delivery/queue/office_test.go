@@ -3,6 +3,7 @@ package queue_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,6 +40,7 @@ type flakyStore struct {
 	failSettles atomic.Int32
 	renewals    atomic.Int32
 	leases      atomic.Int32
+	leased      func() // is called when a lease is written and not answered yet
 }
 
 func (f *flakyStore) Settle(ctx context.Context, s []mail.Settlement, d []mail.QueueDSN) ([]mail.SettleResult, error) {
@@ -55,7 +57,12 @@ func (f *flakyStore) RenewLeases(ctx context.Context, ids []mail.EntryID, token 
 
 func (f *flakyStore) LeaseDue(ctx context.Context, a mail.LeaseArgs) ([]mail.LeasedMessage, error) {
 	f.leases.Add(1)
-	return f.Store.LeaseDue(ctx, a)
+	if f.leased == nil {
+		return f.Store.LeaseDue(ctx, a)
+	}
+	got, err := f.Store.LeaseDue(context.WithoutCancel(ctx), a)
+	f.leased()
+	return got, errors.Join(err, ctx.Err())
 }
 
 type oneChunk []byte

@@ -86,7 +86,7 @@ func (r *run) more(had int) []mail.LeasedMessage {
 	if had < fairShare || r.ctx.Err() != nil || r.session == nil || !r.session.Usable() || r.sent >= r.w.cfg.PerConnection || r.w.unsettled.Load() > 0 {
 		return nil
 	}
-	next, err := r.w.cfg.Store.LeaseDue(r.ctx, mail.LeaseArgs{PerDomain: r.w.cfg.Batch, Domain: r.domain, For: r.w.cfg.Lease})
+	next, err := r.w.cfg.Store.LeaseDue(r.sending, mail.LeaseArgs{PerDomain: r.w.cfg.Batch, Domain: r.domain, For: r.w.cfg.Lease})
 	if err != nil || len(next) == 0 {
 		return nil
 	}

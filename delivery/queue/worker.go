@@ -92,7 +92,7 @@ const (
 func (w *Worker) fill(ctx, sending context.Context, runs *sync.WaitGroup) filled {
 	for ctx.Err() == nil && w.unsettled.Load() == 0 && w.hasRoom() {
 		busy := w.busy()
-		leased, err := w.cfg.Store.LeaseDue(ctx, mail.LeaseArgs{Max: leaseMax, PerDomain: w.cfg.Batch, BusyDomains: busy, For: w.cfg.Lease})
+		leased, err := w.cfg.Store.LeaseDue(sending, mail.LeaseArgs{Max: leaseMax, PerDomain: w.cfg.Batch, BusyDomains: busy, For: w.cfg.Lease})
 		if err != nil {
 			if ctx.Err() == nil {
 				w.cfg.Log.WarnContext(ctx, "the queue cannot be read now", "error", err)

@@ -323,6 +323,21 @@ func TestShutdownFinishesWhatRuns(t *testing.T) {
 	}
 }
 
+// A worker that is told to stop while it leases gives back what it leased:
+// nothing stays taken until the lease runs out.
+func TestShutdownWhileItLeases(t *testing.T) {
+	o := newOffice(t, nil)
+	for range 3 {
+		o.send("alice@example.test", rcpt("x@out.test", 0))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	o.store.leased = stop
+	queue.New(o.cfg).Run(ctx)
+	if n := o.count(`SELECT count(*) FROM queue_entries WHERE state = 'ready' AND attempts = 0`); n != 3 {
+		t.Errorf("%d of 3 entries are ready, %d are still queued", n, o.queued())
+	}
+}
+
 func TestBlockedPort(t *testing.T) {
 	var mu sync.Mutex
 	blocked := true

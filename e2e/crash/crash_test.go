@@ -26,21 +26,27 @@ var (
 )
 
 // points are the named places where a binary of `make build-crash` ends.
-var points = []string{"delivery:data", "deliver:before-commit", "deliver:after-commit", "relay.accepted"}
+var points = []string{"delivery:data", "deliver:before-commit", "deliver:after-commit", "change:after-commit", "relay.accepted"}
 
 func TestKilledUnderLoad(t *testing.T) {
 	t.Logf("POSTROOM_TEST_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	inst, sink := company(t)
 	load := testbed.StartLoad(inst, 8, true)
+	imap := startSessions(t, inst)
 	count := map[string]int{}
 	for range kills {
 		kind := killOnce(t, inst, r)
 		count[kind]++
+		if kind != "postgres" || r.IntN(2) == 0 { // else the next comes while PostgreSQL recovers
+			imap.check(t)
+		}
 	}
 	inst.Env = nil
 	restart(t, inst)
 	fates := load.Finish()
+	imap.check(t)
+	t.Logf("IMAP sessions: %v", imap.finish(t))
 	drain(t, inst)
 	report(t, inst, sink, fates, count)
 	sound(t, inst)

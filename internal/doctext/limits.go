@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"unsafe"
 )
 
 // What the program and all that it starts may take.
@@ -13,6 +14,7 @@ const (
 	maxMemory = 1 << 30   // octets of address space, each process
 	maxWrite  = 256 << 20 // octets of a file
 	maxCPU    = 60        // seconds, each process
+	maxOpen   = 1024      // files, each process
 	nice      = 15
 	nobody    = 65534 // who it runs as when the server is root
 )
@@ -37,18 +39,48 @@ const prSetNoNewPrivs = 38 // prctl(2)
 
 // become limits this process and runs the program in its place.
 func become(path, mediaType string) error {
-	for resource, most := range map[int]uint64{syscall.RLIMIT_CORE: 0, syscall.RLIMIT_FSIZE: maxWrite, syscall.RLIMIT_CPU: maxCPU, syscall.RLIMIT_AS: maxMemory} {
-		if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
-			return err
-		}
-	}
 	if _, _, e := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); e != 0 {
 		return e
 	}
 	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice); err != nil {
 		return err
 	}
-	return syscall.Exec(path, []string{path, mediaType}, os.Environ())
+	for resource, most := range map[int]uint64{syscall.RLIMIT_CORE: 0, syscall.RLIMIT_FSIZE: maxWrite, syscall.RLIMIT_CPU: maxCPU, syscall.RLIMIT_NOFILE: maxOpen} {
+		var l syscall.Rlimit
+		if err := syscall.Getrlimit(resource, &l); err != nil {
+			return err
+		}
+		l.Max = min(l.Max, most)
+		l.Cur = l.Max
+		if err := syscall.Setrlimit(resource, &l); err != nil {
+			return err
+		}
+	}
+	return replace(path, mediaType)
+}
+
+// replace limits the address space and runs the program, in two bare system
+// calls: Go reserves more than the limit, and anything that its runtime asks
+// for in between would end the process.
+func replace(path, mediaType string) error {
+	name, err := syscall.BytePtrFromString(path)
+	if err != nil {
+		return err
+	}
+	args, err := syscall.SlicePtrFromStrings([]string{path, mediaType})
+	if err != nil {
+		return err
+	}
+	env, err := syscall.SlicePtrFromStrings(os.Environ())
+	if err != nil {
+		return err
+	}
+	l := &syscall.Rlimit{Cur: maxMemory, Max: maxMemory}
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRLIMIT, syscall.RLIMIT_AS, uintptr(unsafe.Pointer(l)), 0); e != 0 {
+		return e
+	}
+	_, _, e := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
+	return e
 }
 
 // command is the program in a process group of its own, which ends when ctx
