@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // counted is a client that believes what it is told about sequence numbers.
@@ -90,9 +91,11 @@ var (
 	recentLine  = regexp.MustCompile(`^\* (\d+) RECENT$`)
 )
 
-// run sends a command and applies every response up to its end.
+// run sends a command and applies every response up to its end. The time that
+// a client has is each command's: how long all take is the machine's affair.
 func (c *counted) run(t *testing.T, text string, mayExpunge bool) {
 	t.Helper()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	c.tags++
 	tag := fmt.Sprintf("t%d", c.tags)
 	c.write(t, tag+" "+text+"\r\n")
