@@ -18,6 +18,7 @@ TIME ?= 10m
 BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=$$(git status >/dev/null 2>&1 && echo auto || echo false)
 PACKAGES = $$(go list ./... | grep -v '^postroom/e2e')
 
+comma := ,
 # stage NAME,SECONDS,COMMAND: runs it with a time limit and prints its seconds.
 stage = @scripts/stage.sh "$(1)" $(2) '$(3)'
 
@@ -43,7 +44,8 @@ check: modules $(STATICCHECK) ## gofmt, vet, staticcheck, import table, cited RF
 	$(call stage,import table and cited RFCs,120,go test -count=1 ./internal/archtest/)
 
 test: race ## unit, store, protocol and flow tests with the race detector
-	$(call stage,test,900,go run ./internal/pgembed/withpg go test -race -timeout 14m $(PACKAGES))
+	$(call stage,test,900,go run ./internal/pgembed/withpg go test -race -skip ^TestHeavy -timeout 14m $(PACKAGES))
+	$(call stage,test of floods$(comma) crowds and long commands without the race detector,300,go run ./internal/pgembed/withpg go test -run ^TestHeavy -timeout 5m ./imapd/)
 
 e2e: clients build build-crash $(PEBBLE) ## the whole product: real clients, two instances, compose, faults
 	$(if $(CI),$(call stage,fuzz 10 targets for 30 s,900,go run ./internal/pgembed/withpg scripts/fuzz.sh 30s 10))

@@ -176,7 +176,7 @@ func awaitSessions(t *testing.T, srv *imapd.Server, want int) {
 }
 
 // A connection that has not logged in costs under 20 kB, with TLS too.
-func TestCostBeforeLogin(t *testing.T) {
+func TestHeavyCostBeforeLogin(t *testing.T) {
 	raiseFiles()
 	b := newBackend(t)
 	c := b.config()
@@ -208,7 +208,7 @@ func TestCostBeforeLogin(t *testing.T) {
 
 // 5,000 connections are served, before login and idle in a mailbox; the next
 // is told that there are too many, and gets in when one has left.
-func TestFiveThousandConnections(t *testing.T) {
+func TestHeavyCrowd(t *testing.T) {
 	const n = 5000
 	if files := raiseFiles(); files < n+500 {
 		t.Fatalf("only %d files may be open: ulimit -n", files)

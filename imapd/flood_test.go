@@ -92,7 +92,7 @@ const gibibyte = 1 << 30
 
 // A literal of 1 GiB that the client sends unasked is read over where a message
 // may be as large, in constant memory, and ends the connection elsewhere.
-func TestLiteralOfAGibibyte(t *testing.T) {
+func TestHeavyLiteral(t *testing.T) {
 	b := newBackend(t)
 	b.account(t, "ann@example.test")
 	large := b.config()
@@ -146,7 +146,7 @@ func TestLiteralOfAGibibyteIsRefusedUnsent(t *testing.T) {
 }
 
 // Arguments nested 100,000 deep cost neither stack nor time.
-func TestNestedArguments(t *testing.T) {
+func TestHeavyNestedArguments(t *testing.T) {
 	b := newBackend(t)
 	b.account(t, "ann@example.test")
 	_, addr := serve(t, b.config(), false)
@@ -204,7 +204,7 @@ func nestedMail(levels int, rfc822 bool) string {
 }
 
 // A stored message that is nested 100,000 deep is served like any other.
-func TestNestedMail(t *testing.T) {
+func TestHeavyNestedMail(t *testing.T) {
 	b := newBackend(t)
 	b.account(t, "ann@example.test")
 	_, addr := serve(t, b.config(), false)
@@ -293,7 +293,7 @@ func TestNULAnywhere(t *testing.T) {
 
 // A client that sends 10,000 commands and reads no answer is cut off, and costs
 // no more than one that reads.
-func TestPipelineThatNobodyReads(t *testing.T) {
+func TestHeavyPipeline(t *testing.T) {
 	b := newBackend(t)
 	b.account(t, "ann@example.test")
 	limited := b.config()

@@ -77,8 +77,8 @@ func peak(f func()) uint64 {
 	return max(most, before) - before
 }
 
-// TestLongCommands runs what takes long on a mailbox of 100,000 messages.
-func TestLongCommands(t *testing.T) {
+// TestHeavyCommands runs what takes long on a mailbox of 100,000 messages.
+func TestHeavyCommands(t *testing.T) {
 	b := newBackend(t)
 	b.fillSQL(t, b.account(t, "ann@example.test"), longMailbox)
 	_, addr := serve(t, b.config(), false)
