@@ -32,7 +32,7 @@ func (s *session) check() error {
 		return err
 	}
 	found, err := s.read()
-	for err == nil {
+	for err == nil && s.doubt != nil {
 		// What a killed server had sent to PostgreSQL may still be on its way.
 		var again map[place]row
 		if again, err = s.read(); err == nil && maps.Equal(found, again) {

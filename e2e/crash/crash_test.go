@@ -36,16 +36,16 @@ func TestKilledUnderLoad(t *testing.T) {
 	imap := startSessions(t, inst)
 	count := map[string]int{}
 	for range kills {
-		kind := killOnce(t, inst, r)
+		kind, at := killOnce(t, inst, r)
 		count[kind]++
 		if kind != "postgres" || r.IntN(2) == 0 { // else the next comes while PostgreSQL recovers
-			imap.check(t)
+			imap.check(t, at)
 		}
 	}
 	inst.Env = nil
 	restart(t, inst)
 	fates := load.Finish()
-	imap.check(t)
+	imap.check(t, time.Now())
 	t.Logf("IMAP sessions: %v", imap.finish(t))
 	drain(t, inst)
 	report(t, inst, sink, fates, count)
@@ -86,21 +86,23 @@ func company(t *testing.T) (*testbed.Instance, *testbed.Sink) {
 	return inst, sink
 }
 
-// killOnce lets the load run a little and then kills one of the two.
-func killOnce(t *testing.T, inst *testbed.Instance, r *rand.Rand) string {
+// killOnce lets the load run a little and then kills one of the two; it tells
+// what, and when that was done.
+func killOnce(t *testing.T, inst *testbed.Instance, r *rand.Rand) (kind string, at time.Time) {
 	t.Helper()
 	pause := time.Duration(200+r.IntN(1500)) * time.Millisecond
 	switch n := r.IntN(5); {
 	case n == 0:
 		wait(t, inst, pause)
 		killPostgres(t, inst)
-		return "postgres"
+		return "postgres", time.Now()
 	case n == 1:
 		wait(t, inst, pause)
 		inst.Kill()
+		at = time.Now()
 		inst.Env = nil
 		restart(t, inst)
-		return "postroom at random"
+		return "postroom at random", at
 	default:
 		point := points[r.IntN(len(points))]
 		if err := inst.Stop(30 * time.Second); err != nil && inst.Running() {
@@ -113,9 +115,10 @@ func killOnce(t *testing.T, inst *testbed.Instance, r *rand.Rand) string {
 			inst.Kill()
 			point = "postroom at random (point not reached)"
 		}
+		at = time.Now()
 		inst.Env = nil
 		restart(t, inst)
-		return point
+		return point, at
 	}
 }
 

@@ -41,9 +41,16 @@ type session struct {
 	next   int
 	done   map[string]int // commands that got OK; doubts and checks
 
-	ask   chan chan struct{}
+	began time.Time // of the connection, which has been checked
+	ask   chan demand
 	stop  chan struct{}
 	ended chan struct{}
+}
+
+// demand asks for a check on a connection that began after a time.
+type demand struct {
+	after time.Time
+	done  chan struct{}
 }
 
 // sessions are those of a run.
@@ -64,7 +71,7 @@ func startSessions(t *testing.T, inst *testbed.Instance) *sessions {
 	for i, user := range []string{"bob", "alice", "alice"} {
 		s := &session{t: t, inst: inst, user: user + "@example.test", name: fmt.Sprintf("%s-%d", user, i), memory: memories[user],
 			r: rand.New(rand.NewPCG(seed, uint64(2+i))), own: map[place]*owned{}, emails: map[string]bool{}, done: map[string]int{},
-			ask: make(chan chan struct{}), stop: stop, ended: make(chan struct{})}
+			ask: make(chan demand), stop: stop, ended: make(chan struct{})}
 		out.all = append(out.all, s)
 		go s.run()
 	}
@@ -86,15 +93,16 @@ func makeBoxes(t *testing.T, inst *testbed.Instance, user string) {
 	}
 }
 
-// check lets every session connect again and compare all with its memory.
-func (ss *sessions) check(t *testing.T) {
+// check waits until every session has connected again after that time, and
+// compared all with its memory.
+func (ss *sessions) check(t *testing.T, after time.Time) {
 	t.Helper()
 	answers := make([]chan struct{}, len(ss.all))
 	for i, s := range ss.all {
 		answers[i] = make(chan struct{})
 		go func() {
 			select {
-			case s.ask <- answers[i]:
+			case s.ask <- demand{after, answers[i]}:
 			case <-s.ended:
 			}
 		}()
@@ -133,8 +141,10 @@ func (s *session) run() {
 		select {
 		case <-s.stop:
 			return
-		case answer = <-s.ask:
-			s.drop()
+		case d := <-s.ask:
+			if answer = d.done; !s.began.After(d.after) {
+				s.drop()
+			}
 		default:
 		}
 		err := s.step()
@@ -176,6 +186,7 @@ func (s *session) drop() {
 
 // connect logs in and compares everything with the memory.
 func (s *session) connect() error {
+	s.began = time.Now()
 	c, err := s.inst.IMAPS(s.user, testbed.Password)
 	if err != nil {
 		return err
