@@ -154,7 +154,7 @@ func (h *house) blob(id int64) string {
 	for i := range chunks {
 		var frame []byte
 		h.query([]any{&frame}, `SELECT data FROM blobs WHERE blob_id = $1 AND chunk = $2`, id, i)
-		plain, err := spool.ReadChunk(frame)
+		plain, err := spool.ReadChunk(nil, frame)
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -73,7 +73,7 @@ func (m *Incoming) reportDelivered(ctx context.Context) {
 		return
 	}
 	r := &dsn.Report{Kind: dsn.Delivered, Hostname: m.d.cfg.Hostname, Date: m.at, To: m.e.From, Original: m.trace, EnvID: m.e.EnvID,
-		Arrived: m.at, UTF8: m.e.UTF8 && m.header8, Header: message.FilterFields(m.head, nil, true)}
+		Arrived: m.at, UTF8: m.e.UTF8 && m.header8, Header: message.AppendFields(nil, m.head, nil, true)}
 	r.Header = r.Header[:len(r.Header)-2] // without the empty line
 	r.MessageID = m.msg.Summary.MessageID
 	told := map[mail.Address]bool{}

@@ -15,7 +15,10 @@ type body struct {
 	s      *session
 	row    *mail.MessageRow
 	header []byte // prefix and header, once read
-	parts  *message.Part
+	// scratch holds the fields that were picked; what is in use of it stays
+	// when it grows.
+	scratch []byte
+	parts   *message.Part
 }
 
 // span is a run of octets: some in memory, then some of the blob.
@@ -133,7 +136,7 @@ func (b *body) find(ctx context.Context, sec *section) (sp span, ok bool, err er
 	if err != nil {
 		return span{}, false, err
 	}
-	return span{mem: sec.filter(header)}, true, nil
+	return span{mem: sec.filter(nil, header)}, true, nil
 }
 
 // sectionTexts are the section-texts as internal/message names them.
@@ -156,7 +159,9 @@ func (b *body) top(ctx context.Context, sec *section) (span, bool, error) {
 	if err != nil {
 		return span{}, false, err
 	}
-	return span{mem: sec.filter(header)}, true, nil
+	from := len(b.scratch)
+	b.scratch = sec.filter(b.scratch, header)
+	return span{mem: b.scratch[from:]}, true, nil
 }
 
 // fieldsFor gives lines that hold all fields a section asks for: those kept
@@ -168,8 +173,8 @@ func (b *body) fieldsFor(ctx context.Context, sec *section) ([]byte, error) {
 	return b.fullHeader(ctx)
 }
 
-func (sec *section) filter(header []byte) []byte {
-	return message.FilterFields(header, sec.fields, sec.text == "HEADER.FIELDS.NOT")
+func (sec *section) filter(dst, header []byte) []byte {
+	return message.AppendFields(dst, header, sec.fields, sec.text == "HEADER.FIELDS.NOT")
 }
 
 // listed tells whether the fields kept beside a message hold all it asks for.

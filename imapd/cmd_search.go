@@ -191,8 +191,8 @@ func (p *pendingSet) resolve(s *session) {
 
 // keywordsKnown loads the keyword table when any message has one unknown.
 func (s *session) keywordsKnown(ctx context.Context) error {
-	for _, m := range s.sel.view.All(allUIDs) {
-		for _, id := range m.Keywords {
+	for ids := range s.sel.view.Keywords() {
+		for _, id := range ids {
 			if s.keywordName(id) == "" {
 				return s.loadKeywords(ctx, s.sel.mailbox.Account)
 			}
@@ -239,9 +239,10 @@ func (q *query) run(ctx context.Context) error {
 // snapshot sets found to what matches by the snapshot alone, and gives what it
 // leaves open.
 func (q *query) snapshot(ctx context.Context) (open mail.UIDSet, err error) {
-	q.found = nil
+	q.found = q.found[:0]
+	var c candidate // one for all: keys keep nothing of it
 	for seq, flags := range q.s.sel.view.All(q.among) {
-		c := candidate{seq: seq, flags: flags}
+		c.seq, c.flags = seq, flags
 		v, err := q.key.eval(ctx, &c)
 		if err != nil {
 			return nil, err
@@ -267,6 +268,7 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, c
 	var served, left mail.UIDSet
 	st, acct, box := q.s.srv.Store, q.s.sel.mailbox.Account, q.s.sel.mailbox.ID
 	step := q.s.counting(open.Len())
+	var c candidate // one for all: keys keep nothing of it
 	each := func(r *mail.MessageRow) error {
 		seq, ok := q.s.sel.view.Seq(r.UID)
 		flags, ok2 := q.s.sel.view.Row(r.UID)
@@ -274,7 +276,8 @@ func (q *query) rows(ctx context.Context, open mail.UIDSet, cols mail.Columns, c
 			return nil
 		}
 		served.Append(r.UID)
-		c := candidate{seq: seq, flags: flags, row: r, body: &body{s: q.s, row: r}, cheap: cheap}
+		b := body{s: q.s, row: r}
+		c = candidate{seq: seq, flags: flags, row: r, body: &b, cheap: cheap}
 		v, err := q.key.eval(ctx, &c)
 		switch {
 		case err != nil:

@@ -25,7 +25,13 @@ type fetch struct {
 	marked mail.UIDSet // just got \Seen: their flags are told even if not asked for
 	told   []mail.MessageFlags
 	served mail.UIDSet
+	// The message under way: one for all, which keeps its memory.
+	msg  fetched
+	body body
 }
+
+// scratchKept bounds what is kept of a message's picked fields, in octets.
+const scratchKept = 16 << 10
 
 func newFetch(s *session, a fetchArgs) *fetch {
 	f := &fetch{s: s, items: a.items, flags: a.has("FLAGS"), modseq: s.has(featureCondstore) && !a.has("MODSEQ"),
@@ -83,7 +89,8 @@ func cut(set mail.UIDSet, n int64) (head, tail mail.UIDSet) {
 // fromSnapshot answers UID, FLAGS and MODSEQ without the store.
 func (f *fetch) fromSnapshot(ctx context.Context, uids mail.UIDSet) error {
 	for seq, flags := range f.s.sel.view.All(uids) {
-		if err := f.write(ctx, &fetched{s: f.s, seq: seq, flags: flags}); err != nil {
+		f.msg = fetched{s: f.s, seq: seq, flags: flags}
+		if err := f.write(ctx, &f.msg); err != nil {
 			return err
 		}
 	}
@@ -155,9 +162,12 @@ func (f *fetch) row(ctx context.Context) func(*mail.MessageRow) error {
 			return nil
 		}
 		f.served.Append(r.UID)
-		m := &fetched{s: f.s, seq: seq, flags: r.MessageFlags, row: r}
-		m.body = &body{s: f.s, row: r}
-		return f.write(ctx, m)
+		if cap(f.body.scratch) > scratchKept {
+			f.body.scratch = nil
+		}
+		f.body = body{s: f.s, row: r, scratch: f.body.scratch[:0]}
+		f.msg = fetched{s: f.s, seq: seq, flags: r.MessageFlags, row: r, body: &f.body, prepared: f.msg.prepared[:0]}
+		return f.write(ctx, &f.msg)
 	}
 }
 

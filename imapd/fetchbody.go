@@ -16,6 +16,7 @@ const (
 
 // prepared is a section of one message, found and ready to be written.
 type prepared struct {
+	sec  *section
 	sp   span
 	ok   bool
 	lead []byte // the first octets of sp, once read
@@ -25,11 +26,15 @@ type prepared struct {
 
 // sectionItem is BODY[…] (RFC 9051 §6.4.5).
 func sectionItem(name string, sec *section, seen bool) fetchItem {
+	var label string // the same for every message
 	return fetchItem{name: name + "[", row: true, seen: seen, cols: sec.columns(),
 		check: func(ctx context.Context, m *fetched) error { return m.prepare(ctx, sec) },
 		write: func(ctx context.Context, m *fetched) error {
-			sec.write(m.s.enc, name)
-			p := m.prepared[sec]
+			if label == "" {
+				label = sec.label(name, m.s.enc.UTF8)
+			}
+			m.s.enc.Raw(label)
+			p := m.of(sec)
 			if !p.ok {
 				m.s.enc.Raw("NIL")
 				return nil
@@ -45,7 +50,7 @@ func rfc822Item(name, text string, seen bool) fetchItem {
 		check: func(ctx context.Context, m *fetched) error { return m.prepare(ctx, sec) },
 		write: func(ctx context.Context, m *fetched) error {
 			m.s.enc.Raw(name, " ")
-			return m.literal(ctx, m.prepared[sec])
+			return m.literal(ctx, m.of(sec))
 		}}
 }
 
@@ -58,22 +63,25 @@ func (m *fetched) prepare(ctx context.Context, sec *section) error {
 	if sec.partial {
 		sp = sp.slice(sec.offset, sec.count)
 	}
-	p := &prepared{sp: sp, ok: ok}
+	p := prepared{sec: sec, sp: sp, ok: ok}
 	if n := min(sp.size(), leadSize); sp.n > 0 && !m.body.held(sp) && m.leads+n <= leadsMax {
 		if p.lead, err = m.body.read(ctx, sp, n); err != nil {
 			return err
 		}
 		m.leads += n
 	}
-	m.keep(sec, p)
+	m.prepared = append(m.prepared, p)
 	return nil
 }
 
-func (m *fetched) keep(sec *section, p *prepared) {
-	if m.prepared == nil {
-		m.prepared = make(map[*section]*prepared, 1)
+// of gives what was prepared of a section.
+func (m *fetched) of(sec *section) *prepared {
+	for i := range m.prepared {
+		if m.prepared[i].sec == sec {
+			return &m.prepared[i]
+		}
 	}
-	m.prepared[sec] = p
+	return &prepared{}
 }
 
 // literal streams a section. An error leaves the response broken.
@@ -93,7 +101,7 @@ func binaryItem(sec *section, seen bool) fetchItem {
 	it.check = func(ctx context.Context, m *fetched) error { return m.measure(ctx, sec) }
 	it.write = func(ctx context.Context, m *fetched) error {
 		sec.write(m.s.enc, "BINARY")
-		p := m.prepared[sec]
+		p := m.of(sec)
 		if !p.ok {
 			m.s.enc.Raw("NIL")
 			return nil
@@ -115,7 +123,7 @@ func binarySizeItem(sec *section) fetchItem {
 	it.check = func(ctx context.Context, m *fetched) error { return m.measure(ctx, sec) }
 	it.write = func(_ context.Context, m *fetched) error {
 		sec.write(m.s.enc, "BINARY.SIZE")
-		m.s.enc.Number(uint64(m.prepared[sec].size))
+		m.s.enc.Number(uint64(m.of(sec).size))
 		return nil
 	}
 	return it
@@ -132,6 +140,6 @@ func (m *fetched) measure(ctx context.Context, sec *section) error {
 	if ok {
 		err = m.body.decode(ctx, sec, &c)
 	}
-	m.keep(sec, &prepared{ok: ok, size: c.n, nul: c.nul})
+	m.prepared = append(m.prepared, prepared{sec: sec, ok: ok, size: c.n, nul: c.nul})
 	return err
 }

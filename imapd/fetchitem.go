@@ -28,7 +28,7 @@ type fetched struct {
 	row   *mail.MessageRow // nil when the snapshot is enough
 	body  *body
 	// prepared sections, and how much of them is held.
-	prepared map[*section]*prepared
+	prepared []prepared
 	leads    int64
 }
 

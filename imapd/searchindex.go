@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"postroom/internal/mail"
-	"postroom/internal/searchtext"
 )
 
 // hint is what the search index can say of one string: the messages that may
@@ -15,10 +14,8 @@ type hint struct {
 	known bool
 }
 
-// hinted makes a key fail messages that do not have both the string of m and
-// the text also.
-func (p *searchParser) hinted(k criterion, m *searchtext.Matcher, also string) criterion {
-	grams := m.Grams(also)
+// hinted makes a key fail messages that do not have these grams.
+func (p *searchParser) hinted(k criterion, grams []int32) criterion {
 	if len(grams) == 0 {
 		return k // words of one or two characters
 	}

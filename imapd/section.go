@@ -132,6 +132,16 @@ func (sec *section) prefix() string {
 	return b.String()
 }
 
+// label gives what write writes.
+func (sec *section) label(item string, utf8 bool) string {
+	var b strings.Builder
+	enc := wire.NewEncoder(&b)
+	enc.UTF8 = utf8
+	sec.write(enc, item)
+	_ = enc.Flush() // into memory
+	return b.String()
+}
+
 // write writes the section as a response names it.
 func (sec *section) write(enc *wire.Encoder, item string) {
 	enc.Raw(item, sec.prefix())

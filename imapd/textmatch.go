@@ -54,7 +54,7 @@ func headerKey(name string) func(*searchParser) criterion {
 			cost, cols = costFields, mail.ColBlob|mail.ColFields
 		}
 		return p.texts(func(m *searchtext.Matcher) criterion {
-			return p.hinted(onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.fieldHas(ctx, name, m) }), m, name)
+			return p.hinted(onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.fieldHas(ctx, name, m) }), m.FieldGrams(name))
 		})
 	}
 }
@@ -82,7 +82,7 @@ func (p *searchParser) text(header bool) criterion {
 	p.d.SP()
 	cols := mail.ColBlob | mail.ColOctets | mail.ColParts
 	return p.texts(func(m *searchtext.Matcher) criterion {
-		return p.hinted(onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.textHas(ctx, m, header) }), m, "")
+		return p.hinted(onRow(costOctets, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.textHas(ctx, m, header) }), m.Grams())
 	})
 }
 

@@ -109,7 +109,7 @@ func (s *Store) chunk(ctx context.Context, blob mail.BlobID, i int64) ([]byte, e
 	if err != nil {
 		return nil, dbError(err)
 	}
-	plain, err := s.cfg.Decompress(stored)
+	plain, err := s.cfg.Decompress(nil, stored)
 	if err != nil {
 		return nil, mail.Wrap(mail.CodeInternal, err, "stored message is damaged")
 	}

@@ -34,9 +34,9 @@ type Config struct {
 	// PollEvery is the time between comparisons of what is watched with the
 	// database, which heal lost notifications; 0 means 30 s.
 	PollEvery time.Duration
-	// Decompress gives the plain octets of one stored chunk. Without it no blob
-	// can be read.
-	Decompress func([]byte) ([]byte, error)
+	// Decompress appends the plain octets of one stored chunk to dst. Without it
+	// no blob can be read.
+	Decompress func(dst, stored []byte) ([]byte, error)
 	// Hook is called at named points, for tests that kill or break there.
 	Hook func(point string)
 	// Dial replaces the way a connection is made; nil means the usual one.
@@ -81,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg.PollEvery = 30 * time.Second
 	}
 	if cfg.Decompress == nil {
-		cfg.Decompress = func([]byte) ([]byte, error) { return nil, errors.New("no Decompress in store.Config") }
+		cfg.Decompress = func(_, _ []byte) ([]byte, error) { return nil, errors.New("no Decompress in store.Config") }
 	}
 	s := &Store{cfg: cfg, log: cfg.Log}
 	s.ctx, s.stop = context.WithCancel(context.Background())

@@ -132,6 +132,23 @@ func (v *View) Untold(uid mail.UID) bool {
 	return ok && there && now.modseq > told.modseq
 }
 
+// Keywords gives the sets of keywords that messages have, and some that none
+// has any more.
+func (v *View) Keywords() iter.Seq[[]int16] {
+	return func(yield func([]int16) bool) {
+		if v.shown == nil {
+			return
+		}
+		for _, words := range []*keywordSets{v.shown.words, v.newest.words} {
+			for _, ids := range *words.sets.Load() {
+				if !yield(ids) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // All gives the messages of set that the client counts, ascending, by sequence
 // number, with their newest known flags.
 func (v *View) All(set mail.UIDSet) iter.Seq2[uint32, mail.MessageFlags] {
@@ -141,8 +158,7 @@ func (v *View) All(set mail.UIDSet) iter.Seq2[uint32, mail.MessageFlags] {
 		}
 		shown, newest := v.shown, v.newest
 		for _, rg := range set {
-			for i := shown.search(uint32(rg.Lo)); i < shown.n; i++ {
-				r := shown.at(i)
+			for i, r := range shown.from(shown.search(uint32(rg.Lo))) {
 				if r.uid > uint32(rg.Hi) {
 					break
 				}

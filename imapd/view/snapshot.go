@@ -1,6 +1,7 @@
 package view
 
 import (
+	"iter"
 	"sort"
 
 	"postroom/internal/mail"
@@ -77,6 +78,21 @@ func (s *Snapshot) search(u uint32) uint32 {
 func (s *Snapshot) at(i uint32) row {
 	c := sort.Search(len(s.starts), func(c int) bool { return s.starts[c] > i }) - 1
 	return s.chunks[c][i-s.starts[c]]
+}
+
+// from gives the rows from index i on, each with its index.
+func (s *Snapshot) from(i uint32) iter.Seq2[uint32, row] {
+	return func(yield func(uint32, row) bool) {
+		first := max(1, sort.Search(len(s.starts), func(c int) bool { return s.starts[c] > i })) - 1
+		for c := first; c < len(s.chunks) && i < s.n; c++ {
+			for _, r := range s.chunks[c][i-s.starts[c]:] {
+				if !yield(i, r) {
+					return
+				}
+				i++
+			}
+		}
+	}
 }
 
 // find gives the row of a UID.

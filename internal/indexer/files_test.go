@@ -49,7 +49,7 @@ func TestFilesAreReadBehindAllElse(t *testing.T) {
 		t.Errorf("read up to %d, indexed up to %d", m.read, m.indexed)
 	}
 	has := func(id int, word string) bool {
-		for _, g := range searchtext.NewMatcher(word).Grams("") {
+		for _, g := range searchtext.NewMatcher(word).Grams() {
 			if !slices.Contains(m.saved[mail.MessageID(id)].Grams, g) {
 				return false
 			}

@@ -138,7 +138,7 @@ func TestFromAddresses(t *testing.T) {
 	}
 }
 
-func TestFilterFields(t *testing.T) {
+func TestAppendFields(t *testing.T) {
 	h := []byte("From: a\r\nSubject: one\r\n two\r\nno field\r\nX-A : b\r\nsubject: three\r\n\r\nSubject: body\r\n")
 	for _, c := range []struct {
 		names []string
@@ -150,7 +150,7 @@ func TestFilterFields(t *testing.T) {
 		{[]string{"x-a"}, false, "X-A : b\r\n\r\n"},
 		{[]string{"Absent"}, false, "\r\n"},
 	} {
-		if got := FilterFields(h, c.names, c.not); string(got) != c.want {
+		if got := AppendFields(nil, h, c.names, c.not); string(got) != c.want {
 			t.Errorf("%v %v gives %q", c.names, c.not, got)
 		}
 	}

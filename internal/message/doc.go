@@ -2,7 +2,7 @@
 // octets once, as they stream by, and makes the mail.Summary that the store
 // keeps: envelope and body structure in IMAP wire form, the offsets of every
 // part, the fields that clients list by. The other functions work on what was
-// kept: DecodeParts finds the octets of BODY[1.2], FilterFields answers
+// kept: DecodeParts finds the octets of BODY[1.2], AppendFields answers
 // HEADER.FIELDS, DecodeBody and DecodeText serve BINARY and SEARCH.
 //
 // Nothing here fails on a malformed message, since it has been accepted

@@ -66,17 +66,16 @@ func fieldLen(b []byte) int {
 	}
 }
 
-// FilterFields answers HEADER.FIELDS and, with not, HEADER.FIELDS.NOT (RFC 9051
-// §6.4.5): the lines of header whose field names are (not) in names, compared
-// without case, and the empty line that always ends them.
-func FilterFields(header []byte, names []string, not bool) []byte {
-	out := make([]byte, 0, min(len(header), 1<<10)+2)
+// AppendFields answers HEADER.FIELDS and, with not, HEADER.FIELDS.NOT (RFC 9051
+// §6.4.5): it appends to dst the lines of header whose field names are (not) in
+// names, compared without case, and the empty line that always ends them.
+func AppendFields(dst, header []byte, names []string, not bool) []byte {
 	for f := range Fields(header) {
 		if hasName(names, f.Name) != not {
-			out = append(out, f.Raw...)
+			dst = append(dst, f.Raw...)
 		}
 	}
-	return append(out, "\r\n"...)
+	return append(dst, "\r\n"...)
 }
 
 func hasName(names []string, name []byte) bool {

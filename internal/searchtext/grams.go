@@ -1,6 +1,8 @@
 package searchtext
 
 import (
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -75,25 +77,44 @@ func gram(a, b, c rune) int32 {
 	return asciiSpan + int32((h>>32)%(GramSpace-asciiSpan))
 }
 
+// ofSubject is a gram as it stands in a Subject field: SEARCH SUBJECT is
+// frequent, and its words are in the texts of most messages of a discussion.
+func ofSubject(g int32) int32 {
+	h := uint64(g+1) * 0x9e3779b97f4a7c15
+	return asciiSpan + int32((h>>32)%(GramSpace-asciiSpan))
+}
+
+const subject = "Subject"
+
 // maxNeedleGrams bounds what is asked of the index for one string; more grams
 // leave out hardly another message.
 const maxNeedleGrams = 24
 
-// Grams gives what every message has that contains the string, and beside it
-// the text also. None: the index cannot help.
-func (m *Matcher) Grams(also string) []int32 {
-	seen := map[int32]bool{}
-	var all []int32
-	for _, text := range [][]byte{m.needle, Fold([]byte(also))} {
-		var w word
-		w.each(text, func(g int32) {
-			if !seen[g] {
-				seen[g] = true
-				all = append(all, g)
-			}
-		})
+// Grams gives what every message has that contains the string. None: the index
+// cannot help.
+func (m *Matcher) Grams() []int32 { return thin(grams(m.needle)) }
+
+// FieldGrams gives what every message has that contains the string in a field
+// of that name.
+func (m *Matcher) FieldGrams(name string) []int32 {
+	all := grams(m.needle)
+	if !strings.EqualFold(name, subject) {
+		return thin(append(all, grams(Fold([]byte(name)))...))
+	}
+	for i, g := range all {
+		all[i] = ofSubject(g)
 	}
 	return thin(all)
+}
+
+func grams(text []byte) (all []int32) {
+	var w word
+	w.each(text, func(g int32) {
+		if !slices.Contains(all, g) {
+			all = append(all, g)
+		}
+	})
+	return all
 }
 
 // thin takes evenly from a long list.

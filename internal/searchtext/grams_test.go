@@ -65,17 +65,22 @@ func TestGrams(t *testing.T) {
 	in := octets(text).index(t, &x)
 	for s, want := range map[string]bool{"grüße": true, "GRÜSSE": false, "invoice": true, "INVOICES": false, "日本": true, "本語": true, "本日": false,
 		"étude": true, "ét": true, "x-flag": true, "x-flags": false, "of": true, "invoice, 日本語": true, "b>": true, "</b>oice": true} {
-		if got := in.has(NewMatcher(s).Grams("")); got != want {
+		if got := in.has(NewMatcher(s).Grams()); got != want {
 			t.Errorf("%q may be in it: %v, want %v", s, got, want)
 		}
 	}
-	if in.has(NewMatcher("yes").Grams("X-Flux")) || !in.has(NewMatcher("yes").Grams("x-flag")) {
+	if in.has(NewMatcher("yes").FieldGrams("X-Flux")) || !in.has(NewMatcher("yes").FieldGrams("x-flag")) {
 		t.Error("a field's name does not count")
 	}
-	if len(NewMatcher("of 日").Grams("To")) != 0 {
+	for s, want := range map[string]bool{"grüße": true, "rüß": true, "invoice": false, "日本": false, "x-flag": false} {
+		if got := in.has(NewMatcher(s).FieldGrams("SUBJECT")); got != want {
+			t.Errorf("%q may be in the subject: %v, want %v", s, got, want)
+		}
+	}
+	if len(NewMatcher("of 日").FieldGrams("To")) != 0 {
 		t.Error("short words have grams")
 	}
-	if n := len(NewMatcher(strings.Repeat("abcdefghijklmnopqrstuvwxyz0123456789", 9)).Grams("")); n != maxNeedleGrams {
+	if n := len(NewMatcher(strings.Repeat("abcdefghijklmnopqrstuvwxyz0123456789", 9)).Grams()); n != maxNeedleGrams {
 		t.Errorf("%d grams of a long string", n)
 	}
 }
@@ -127,8 +132,13 @@ func FuzzGrams(f *testing.F) {
 			if found && !anywhere {
 				t.Errorf("%q is in the body of %q, but not in its text", s, text)
 			}
-			if anywhere && !in.has(m.Grams("")) {
+			if anywhere && !in.has(m.Grams()) {
 				t.Errorf("%q is in %q, but not its grams", s, text)
+			}
+			for f := range message.Fields([]byte(o[:o.header()])) {
+				if name := string(f.Name); name != "" && m.Field(f.Value) && !in.has(m.FieldGrams(name)) {
+					t.Errorf("%q is in the field %s of %q, but not its grams", s, name, text)
+				}
 			}
 		}
 	})

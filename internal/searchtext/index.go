@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"postroom/internal/message"
 )
@@ -67,6 +68,9 @@ func (x *Indexer) header(header []byte) bool {
 			return true
 		}
 		x.word = word{}
+		if strings.EqualFold(string(f.Name), subject) {
+			new(word).each(fieldValue(f.Value), func(g int32) { x.keep(ofSubject(g)) })
+		}
 	}
 	return false
 }

@@ -19,8 +19,10 @@ func NewMatcher(s string) *Matcher { return &Matcher{Fold([]byte(s))} }
 
 // Field looks into a field's decoded value.
 func (m *Matcher) Field(value []byte) bool {
-	return m.in(Fold([]byte(message.DecodeText(string(value)))))
+	return m.in(fieldValue(value))
 }
+
+func fieldValue(value []byte) []byte { return Fold([]byte(message.DecodeText(string(value)))) }
 
 // Text looks into the header of a message, into those of its parts (RFC 9051
 // §6.4.4, TEXT) and into what Body looks into. Of a header it sees all fields,

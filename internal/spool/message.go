@@ -64,7 +64,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if r.left, err = ReadChunk(frame); err != nil {
+		if r.left, err = ReadChunk(nil, frame); err != nil {
 			return 0, err
 		}
 		r.next++

@@ -44,7 +44,7 @@ func (r *readerAt) load(i int) error {
 	if err != nil {
 		return err
 	}
-	plain, err := ReadChunk(frame)
+	plain, err := ReadChunk(nil, frame)
 	if err != nil {
 		return err
 	}

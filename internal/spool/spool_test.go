@@ -236,7 +236,7 @@ func TestReadChunkRefusesWhatIsDamaged(t *testing.T) {
 	}
 	frame, _ := m.Chunk(0)
 	for _, bad := range [][]byte{frame[:len(frame)-1], append(bytes.Clone(frame[:len(frame)-1]), frame[len(frame)-1]^1), []byte("no frame")} {
-		if _, err := ReadChunk(bad); err == nil {
+		if _, err := ReadChunk(nil, bad); err == nil {
 			t.Error("a damaged frame was read")
 		}
 	}

@@ -29,10 +29,10 @@ func must[T any](v T, err error) T {
 // frameScratch holds frames until they are kept.
 var frameScratch = sync.Pool{New: func() any { return new([]byte) }}
 
-// ReadChunk gives the plain octets of one stored frame, at most
+// ReadChunk appends the plain octets of one stored frame to dst, at most
 // mail.ChunkSize. A frame that is not whole is an error: its checksum tells.
-func ReadChunk(frame []byte) ([]byte, error) {
-	plain, err := decoder.DecodeAll(frame, nil)
+func ReadChunk(dst, frame []byte) ([]byte, error) {
+	plain, err := decoder.DecodeAll(frame, dst)
 	if err != nil {
 		return nil, fmt.Errorf("spool: stored chunk: %w", err)
 	}

@@ -21,7 +21,7 @@ func (o Octets) Chunk(i int) ([]byte, error) {
 }
 
 // Plain is the Decompress that goes with Octets.
-func Plain(b []byte) ([]byte, error) { return b, nil }
+func Plain(dst, b []byte) ([]byte, error) { return append(dst, b...), nil }
 
 // Summary makes a plausible summary of octets, without parsing them.
 func Summary(octets []byte) mail.Summary {
