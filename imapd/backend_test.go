@@ -74,6 +74,7 @@ func (b *backend) config() imapd.Config {
 			w := b.store.WatchMailboxes(m)
 			return imapd.Watch{C: w.C, Close: w.Close}
 		},
+		Heard:          b.store.Heard,
 		AuthWithoutTLS: true, LiftLimits: true, Log: slog.New(slog.DiscardHandler),
 		MaxMessageSize: 10 << 20,
 	}
@@ -115,7 +116,7 @@ func (v verifier) Password(ctx context.Context, login, pw string, peer netip.Add
 		return imapd.Identity{}, mail.Errorf(mail.CodeBadCredentials, "wrong address or password")
 	}
 	acct, err := v.b.store.Account(ctx, id)
-	return imapd.Identity{Account: id, Login: login, Admin: acct.Admin}, err
+	return imapd.Identity{Account: id, Login: login, Admin: acct.Admin, IMAPWithout: acct.IMAPWithout}, err
 }
 
 func (b *backend) stillValid(ctx context.Context, id imapd.Identity) ([]string, error) {

@@ -40,6 +40,7 @@ func runAuthenticate(ctx context.Context, s *session, a authenticateArgs) (reply
 	if !s.mayLogin() {
 		return reply{}, no("PRIVACYREQUIRED", "log-ins are taken over TLS only")
 	}
+	heard := s.heard()
 	x := sasl.Begin(a.mechanism, s.saslConn(), s.srv.Auth, func(login string, err error) {
 		s.loginFailed(a.mechanism, login, err)
 	})
@@ -50,7 +51,7 @@ func runAuthenticate(ctx context.Context, s *session, a authenticateArgs) (reply
 	if err != nil {
 		return reply{}, s.guessed(err)
 	}
-	return s.enter(ctx, a.mechanism, x.Identity()), nil
+	return s.enter(ctx, a.mechanism, x.Identity(), heard), nil
 }
 
 // saslConn is what SASL may know of the connection.

@@ -23,13 +23,14 @@ func runLogin(ctx context.Context, s *session, a loginArgs) (reply, error) {
 	if !s.mayLogin() {
 		return reply{}, no("PRIVACYREQUIRED", "log-ins are taken over TLS only")
 	}
+	heard := s.heard()
 	// The check may be slowed by throttling; the time to log in goes on.
 	id, err := s.srv.Auth.Password(ctx, a.user, a.password, s.conn.peer.Addr())
 	if err != nil {
 		s.loginFailed("LOGIN", a.user, err)
 		return reply{}, s.guessed(err)
 	}
-	return s.enter(ctx, "LOGIN", id), nil
+	return s.enter(ctx, "LOGIN", id, heard), nil
 }
 
 // loginFailed logs a refused log-in and counts it, unless it is our failure.
@@ -50,19 +51,23 @@ func (s *session) guessed(err error) error {
 	return err
 }
 
-// enter ends the log-in and begins with the account.
-func (s *session) enter(ctx context.Context, mechanism string, id Identity) reply {
+// enter ends the log-in and begins with the account; before is what was heard
+// when the check began.
+func (s *session) enter(ctx context.Context, mechanism string, id Identity, before heard) reply {
 	s.identity = id
 	s.srv.events.Login(s.who(), mechanism, id.NewNetwork)
 	s.noteSoon(mechanism)
 	s.state = authenticated
 	s.in.Limit = limitAfterLogin
 	s.conn.hardStop = noHardStop
+	s.leaveOut(id.IMAPWithout)
 	s.watch()
 	// The account may have changed between check and watch.
-	if err := s.lookAtAccount(ctx); err != nil {
-		s.recheck.Store(true)
-		s.conn.wake()
+	if s.heard().missedAccount(before) {
+		if err := s.lookAtAccount(ctx); err != nil {
+			s.recheck.Store(true)
+			s.conn.wake()
+		}
 	}
 	return reply{code: "CAPABILITY " + s.capabilities(), text: "logged in"}
 }

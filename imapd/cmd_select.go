@@ -59,11 +59,9 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 	if a.condstore {
 		s.enable(featureCondstore)
 	}
-	p, err := s.placeWith(ctx, a.name.name, mail.RightRead)
+	before := s.heard()
+	p, err := s.placeToOpen(ctx, a.name.name)
 	if err != nil {
-		return reply{}, err
-	}
-	if err := s.loadKeywords(ctx, p.box.Account); err != nil {
 		return reply{}, err
 	}
 	var shown *node // IMAP4rev2 is told the attributes (RFC 9051 §6.3.2)
@@ -78,7 +76,7 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 		}
 		shown = tree.at[a.name.name]
 	}
-	ch, err := s.selectMailbox(ctx, p, readOnly, a.resync)
+	ch, err := s.selectMailbox(ctx, p, readOnly, a.resync, before)
 	if err != nil {
 		return reply{}, err
 	}
@@ -105,6 +103,23 @@ func (s *session) open(ctx context.Context, a selectArgs, readOnly bool) (reply,
 		return reply{code: "READ-ONLY", text: "SELECT completed"}, nil
 	}
 	return reply{code: "READ-WRITE", text: "SELECT completed"}, nil
+}
+
+// placeToOpen finds a mailbox that the user may read, and reads the keywords of
+// its account along.
+func (s *session) placeToOpen(ctx context.Context, name string) (place, error) {
+	var keywords []string
+	p, err := s.placeBy(ctx, name, func(ctx context.Context, a mail.AccountID, name string) (box mail.Mailbox, st mail.MailboxState, err error) {
+		box, st, keywords, err = s.srv.Store.OpenMailbox(ctx, a, name)
+		return box, st, err
+	})
+	if err == nil {
+		err = p.need(mail.RightRead)
+	}
+	if err == nil {
+		s.kw = keywordNames{account: p.box.Account, names: keywords, loaded: true}
+	}
+	return p, err
 }
 
 func (s *session) writeSelected(state mail.MailboxState, unseen uint32) {

@@ -50,12 +50,17 @@ func (s *session) account(ctx context.Context, name string) (mail.AccountID, str
 }
 
 // place finds a mailbox. One on which the user has no right is not there.
-func (s *session) place(ctx context.Context, name string) (p place, err error) {
+func (s *session) place(ctx context.Context, name string) (place, error) {
+	return s.placeBy(ctx, name, s.srv.Store.MailboxByName)
+}
+
+// placeBy is place with another look-up in the store.
+func (s *session) placeBy(ctx context.Context, name string, look func(context.Context, mail.AccountID, string) (mail.Mailbox, mail.MailboxState, error)) (p place, err error) {
 	account, inner, err := s.account(ctx, name)
 	if err != nil {
 		return p, err
 	}
-	p.box, p.state, err = s.srv.Store.MailboxByName(ctx, account, inner)
+	p.box, p.state, err = look(ctx, account, inner)
 	if err != nil {
 		return p, err
 	}

@@ -25,41 +25,31 @@ type selection struct {
 }
 
 // selectMailbox opens a mailbox; the one before is left. It gives the state as
-// of one moment, with what happened since r.
-func (s *session) selectMailbox(ctx context.Context, p place, readOnly bool, r *resync) (mail.Changes, error) {
+// of one moment, with what happened since r; before is what was heard before p
+// was found.
+func (s *session) selectMailbox(ctx context.Context, p place, readOnly bool, r *resync, before heard) (mail.Changes, error) {
 	box := p.box
 	sel := &selection{mailbox: box, examined: readOnly}
 	sel.allow(p.rights)
-	// Watch before reading the state: what is committed in between is seen.
 	if s.srv.WatchMailbox != nil {
 		sel.watch = s.srv.WatchMailbox(box.Account, box.ID)
 	}
-	ch, err := s.opening(ctx, box, r)
-	if err != nil {
-		sel.close()
-		return ch, err
+	ch := mail.Changes{State: p.state}
+	if r.of(box) {
+		// State and changes are of one moment.
+		var err error
+		if ch, err = s.srv.Store.ChangesSince(ctx, box.Account, box.ID, r.since); err != nil {
+			sel.close()
+			return ch, err
+		}
+	} else {
+		// What was committed between the reading and the watch is told next.
+		sel.stale = s.heard().missedMailbox(before)
 	}
 	sel.view = s.srv.Views.Open(box.Account, box.ID, ch.State)
 	s.sel, s.state = sel, selected
 	s.notifySelection()
 	return ch, nil
-}
-
-// opening reads the state that a mailbox is opened in: for a client that
-// resynchronizes together with the changes, so that both are of one moment.
-func (s *session) opening(ctx context.Context, box mail.Mailbox, r *resync) (mail.Changes, error) {
-	if r.of(box) {
-		return s.srv.Store.ChangesSince(ctx, box.Account, box.ID, r.since)
-	}
-	states, err := s.srv.Store.States(ctx, box.Account, []mail.MailboxID{box.ID})
-	if err != nil {
-		return mail.Changes{}, err
-	}
-	state, ok := states[box.ID]
-	if !ok {
-		return mail.Changes{}, mail.Errorf(mail.CodeNotFound, "no such mailbox")
-	}
-	return mail.Changes{State: state}, nil
 }
 
 func (l *selection) close() {

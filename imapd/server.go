@@ -47,6 +47,10 @@ type Config struct {
 	// WatchMailboxes tells of changes of any of them, with ID 0 of the account
 	// itself; nil: there is no NOTIFY.
 	WatchMailboxes func([]mail.Mailbox) Watch
+	// Heard counts the changes that watches may have told of, to whoever watched
+	// them. As long as it stands still, what was read before a watch began needs
+	// not be read again; nil: nobody counts, and it is.
+	Heard func() (accounts, mailboxes uint64)
 
 	TLS *tls.Config // nil: neither STARTTLS nor implicit TLS
 	// AuthWithoutTLS allows plain-text log-ins from loopback peers.

@@ -14,6 +14,8 @@ import (
 type Store interface {
 	Mailboxes(ctx context.Context, account mail.AccountID) ([]mail.Mailbox, error)
 	MailboxByName(ctx context.Context, account mail.AccountID, name string) (mail.Mailbox, mail.MailboxState, error)
+	// OpenMailbox is MailboxByName with the account's Keywords.
+	OpenMailbox(ctx context.Context, account mail.AccountID, name string) (mail.Mailbox, mail.MailboxState, []string, error)
 	// MailboxesByName leaves out names that there are none of.
 	MailboxesByName(ctx context.Context, account mail.AccountID, names []string) (map[string]mail.MailboxStatus, error)
 	States(ctx context.Context, account mail.AccountID, ids []mail.MailboxID) (map[mail.MailboxID]mail.MailboxState, error)

@@ -42,13 +42,18 @@ func (s *session) lookAtAccount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.leaveOut(names)
+	return nil
+}
+
+// leaveOut sets what the account does not get.
+func (s *session) leaveOut(names []string) {
 	s.missing = nil
 	for _, n := range names {
 		if w, err := ParseWithout(n); err == nil { // else of another version
 			s.missing = append(s.missing, w)
 		}
 	}
-	return nil
 }
 
 // without tells whether this session does not get a capability: it is neither

@@ -56,13 +56,19 @@ func (s *Store) CreateAccount(ctx context.Context, actor mail.Actor, n mail.NewA
 // disabled ones too. CodeNotFound when there is none.
 func (s *Store) AccountByAddress(ctx context.Context, a mail.Address) (mail.AccountRecord, error) {
 	var acct mail.AccountRecord
-	err := s.pool.QueryRow(ctx, selectAccount+` JOIN addresses x ON x.account_id = a.id JOIN domains xd ON xd.id = x.domain_id
-		WHERE xd.name = $1 AND x.local_key = $2`, a.Domain, address.Key(a.Local)).Scan(accountFields(&acct)...)
+	err := s.pool.QueryRow(ctx, sqlAccountByAddress, a.Domain, address.Key(a.Local)).Scan(accountFields(&acct)...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return acct, &mail.Error{Code: mail.CodeNotFound, Text: "no account " + address.Display(a),
-			Hint: "postroom account list shows the accounts"}
+		return acct, noAccount(a)
 	}
 	return acct, dbError(err)
+}
+
+const sqlAccountByAddress = selectAccount + ` JOIN addresses x ON x.account_id = a.id JOIN domains xd ON xd.id = x.domain_id
+	WHERE xd.name = $1 AND x.local_key = $2`
+
+func noAccount(a mail.Address) error {
+	return &mail.Error{Code: mail.CodeNotFound, Text: "no account " + address.Display(a),
+		Hint: "postroom account list shows the accounts"}
 }
 
 // Account gives an account by id.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,14 +22,37 @@ func credentialFields(c *mail.CredentialRecord) []any {
 // LoginCredentials finds the account that logs in with an address (any of its
 // own, no +tag, no alias) and its valid credentials, the chosen password
 // first. CodeNotFound when there is no such account; a disabled or deleted one
-// is returned as such.
+// is returned as such. One round trip.
 func (s *Store) LoginCredentials(ctx context.Context, login mail.Address) (mail.AccountRecord, []mail.CredentialRecord, error) {
-	acct, err := s.AccountByAddress(ctx, login)
-	if err != nil {
-		return acct, nil, err
+	var acct mail.AccountRecord
+	var creds []mail.CredentialRecord
+	var found bool
+	key := address.Key(login.Local)
+	b := &pgx.Batch{}
+	b.Queue(sqlAccountByAddress, login.Domain, key).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, accountFields(&acct), func() error { found = true; return nil })
+		return err
+	})
+	b.Queue(`SELECT `+credentialColumns+` FROM domains d JOIN addresses x ON x.domain_id = d.id JOIN credentials c ON c.account_id = x.account_id
+		WHERE d.name = $1 AND x.local_key = $2 AND c.revoked_at IS NULL ORDER BY c.kind DESC, c.id`, login.Domain, key).Query(
+		func(rows pgx.Rows) (err error) {
+			creds, err = pgx.CollectRows(rows, credentialOfRow)
+			return err
+		})
+	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return acct, nil, dbError(err)
 	}
-	cs, err := s.Credentials(ctx, acct.ID)
-	return acct, cs, err
+	if !found {
+		return acct, nil, noAccount(login)
+	}
+	// The address may have moved to another account between the statements.
+	creds = slices.DeleteFunc(creds, func(c mail.CredentialRecord) bool { return c.Account != acct.ID })
+	return acct, creds, nil
+}
+
+func credentialOfRow(r pgx.CollectableRow) (c mail.CredentialRecord, err error) {
+	err = r.Scan(credentialFields(&c)...)
+	return c, err
 }
 
 // Credentials lists the valid credentials of an account, the chosen password
@@ -39,10 +63,7 @@ func (s *Store) Credentials(ctx context.Context, acct mail.AccountID) ([]mail.Cr
 	if err != nil {
 		return nil, dbError(err)
 	}
-	cs, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (c mail.CredentialRecord, err error) {
-		err = r.Scan(credentialFields(&c)...)
-		return c, err
-	})
+	cs, err := pgx.CollectRows(rows, credentialOfRow)
 	return cs, dbError(err)
 }
 

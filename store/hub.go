@@ -37,6 +37,8 @@ type hub struct {
 	kick    chan struct{}            // something is pending
 	repoll  chan struct{}            // the listener was away: compare now
 	queue   chan struct{}
+	// accounts and mailboxes count the changes heard of.
+	accounts, mailboxes uint64
 }
 
 type watched struct {
@@ -70,6 +72,15 @@ func (s *Store) WatchMailboxes(mailboxes []mail.Mailbox) *Watch {
 // subscriptions, rights, credentials. Call Close when done.
 func (s *Store) WatchAccount(account mail.AccountID) *Watch {
 	return s.hub.watch(watchKey{account, 0})
+}
+
+// Heard counts the changes of accounts and of mailboxes that this node knows of.
+// Who reads something, watches it then and finds the count as it was before the
+// reading has missed nothing that a watch from the beginning would have told.
+func (s *Store) Heard() (accounts, mailboxes uint64) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	return s.hub.accounts, s.hub.mailboxes
 }
 
 // QueueWake gives a value, coalesced, after something became due in the queue
@@ -140,8 +151,13 @@ func (h *hub) changed(k watchKey, modseq mail.ModSeq) {
 	poke(h.kick)
 }
 
-// wake signals the watches of k; the caller holds mu.
+// wake counts a change and signals the watches of k; the caller holds mu.
 func (h *hub) wake(k watchKey, modseq mail.ModSeq) {
+	if k.mailbox == 0 {
+		h.accounts++
+	} else {
+		h.mailboxes++
+	}
 	wd := h.watches[k]
 	if wd == nil {
 		return

@@ -17,11 +17,17 @@ const keywordOctets = 128
 // that MessageFlags.Keywords holds; number 0 is never given. Names are never taken away, so what a
 // caller has read stays right.
 func (s *Store) Keywords(ctx context.Context, acct mail.AccountID) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `SELECT id, name FROM keywords WHERE account_id = $1 ORDER BY id`, acct)
+	rows, err := s.pool.Query(ctx, sqlKeywords, acct)
 	if err != nil {
 		return nil, dbError(err)
 	}
-	var names []string
+	names, err := keywordRows(rows)
+	return names, dbError(err)
+}
+
+const sqlKeywords = `SELECT id, name FROM keywords WHERE account_id = $1 ORDER BY id`
+
+func keywordRows(rows pgx.Rows) (names []string, err error) {
 	var id int
 	var name string
 	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
@@ -31,7 +37,7 @@ func (s *Store) Keywords(ctx context.Context, acct mail.AccountID) ([]string, er
 		names = append(names, name)
 		return nil
 	})
-	return names, dbError(err)
+	return names, err
 }
 
 // knownKeywords gives the numbers of the names that have one, ascending.

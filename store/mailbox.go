@@ -43,15 +43,41 @@ func (s *Store) MailboxByName(ctx context.Context, acct mail.AccountID, name str
 	if err != nil {
 		return m, st, noMailbox()
 	}
-	err = s.pool.QueryRow(ctx, `SELECT m.account_id, m.id, m.name, m.uidvalidity, m.special_use,
-			EXISTS (SELECT FROM subscriptions sub WHERE sub.account_id = m.account_id AND sub.name = m.name), `+stateColumns+`
-		FROM mailboxes m JOIN mailbox_counters s ON s.account_id = m.account_id AND s.mailbox_id = m.id
-		WHERE m.account_id = $1 AND m.name = $2`, acct, name).
-		Scan(append(mailboxFields(&m), stateFields(&st)...)...)
+	err = s.pool.QueryRow(ctx, sqlMailboxByName, acct, name).Scan(append(mailboxFields(&m), stateFields(&st)...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return m, st, noMailbox()
 	}
 	return m, st, dbError(err)
+}
+
+const sqlMailboxByName = `SELECT m.account_id, m.id, m.name, m.uidvalidity, m.special_use,
+		EXISTS (SELECT FROM subscriptions sub WHERE sub.account_id = m.account_id AND sub.name = m.name), ` + stateColumns + `
+	FROM mailboxes m JOIN mailbox_counters s ON s.account_id = m.account_id AND s.mailbox_id = m.id
+	WHERE m.account_id = $1 AND m.name = $2`
+
+// OpenMailbox is MailboxByName and Keywords, in one round trip.
+func (s *Store) OpenMailbox(ctx context.Context, acct mail.AccountID, name string) (m mail.Mailbox, st mail.MailboxState, keywords []string, err error) {
+	name, err = mailboxName(name)
+	if err != nil {
+		return m, st, nil, noMailbox()
+	}
+	found := false
+	b := &pgx.Batch{}
+	b.Queue(sqlMailboxByName, acct, name).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, append(mailboxFields(&m), stateFields(&st)...), func() error { found = true; return nil })
+		return err
+	})
+	b.Queue(sqlKeywords, acct).Query(func(rows pgx.Rows) (err error) {
+		keywords, err = keywordRows(rows)
+		return err
+	})
+	if err = s.pool.SendBatch(ctx, b).Close(); err != nil {
+		return m, st, nil, dbError(err)
+	}
+	if !found {
+		err = noMailbox()
+	}
+	return m, st, keywords, err
 }
 
 // MailboxesByName finds many as MailboxByName does one, by the name asked for.

@@ -41,6 +41,8 @@ type Identity struct {
 	// NewNetwork tells that the account was not in from this network in the last
 	// 30 days, as far as a Ledger knows.
 	NewNetwork bool
+	// IMAPWithout is what the account's IMAP sessions do not get, as of ChangeSeq.
+	IMAPWithout []string
 }
 
 // Config has a useful zero value.
@@ -184,7 +186,8 @@ func (a *Authenticator) admit(ctx context.Context, t attempt, acct mail.AccountR
 	if acct.Disabled {
 		return Identity{}, mail.Errorf(mail.CodeAccountDisabled, "account disabled")
 	}
-	id := Identity{Account: acct.ID, Login: t.addr.String(), Admin: acct.Admin, ChangeSeq: acct.ChangeSeq, NewNetwork: !known}
+	id := Identity{Account: acct.ID, Login: t.addr.String(), Admin: acct.Admin, ChangeSeq: acct.ChangeSeq, NewNetwork: !known,
+		IMAPWithout: acct.IMAPWithout}
 	if cred != nil {
 		a.touch(ctx, *cred)
 		id.Credential = cred.ID

@@ -32,6 +32,7 @@ func (s *Server) openIMAP(context.Context, Options) error {
 		WatchMailbox:   func(a mail.AccountID, m mail.MailboxID) imapd.Watch { return watch(s.store.Watch(a, m)) },
 		WatchAccount:   func(a mail.AccountID) imapd.Watch { return watch(s.store.WatchAccount(a)) },
 		WatchMailboxes: func(m []mail.Mailbox) imapd.Watch { return watch(s.store.WatchMailboxes(m)) },
+		Heard:          s.store.Heard,
 		TLS:            s.tls.ForClients(), AuthWithoutTLS: s.cfg.AuthWithoutTLS, LiftLimits: s.cfg.LiftLimits, Log: s.log,
 		Without:        without,
 		MessageLimit:   s.cfg.IMAPMessageLimit,
