@@ -109,6 +109,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.countConnections()
+	s.work.Go(func() { giveBack(s.ctx) })
 	s.ready = &readiness{database: func(ctx context.Context) error { return s.store.CheckDurability(ctx) }, draining: s.draining}
 	for _, w := range s.cfg.Warnings {
 		s.log.Warn("configuration: " + w)
