@@ -109,8 +109,9 @@ func growth(ctx context.Context, r *rig, n int, open func(i int) (*client.IMAP, 
 	return float64(after-before) / float64(n), nil
 }
 
-// settledPSS reads the PSS until three readings in a row, a second apart,
-// differ by less than a hundredth, and gives the last.
+// settledPSS reads the PSS until twelve readings in a row, a second apart,
+// differ by less than a hundredth, and gives the last: what a burst left is given
+// back at most every ten seconds.
 func settledPSS(ctx context.Context, pid int) (int, error) {
 	last, calm := 0, 0
 	for range 60 {
@@ -124,7 +125,7 @@ func settledPSS(ctx context.Context, pid int) (int, error) {
 			calm = 0
 		}
 		last = n
-		if calm >= 3 {
+		if calm >= 12 {
 			break
 		}
 		select {
