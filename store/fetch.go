@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/jackc/pgx/v5"
 
@@ -68,7 +70,15 @@ func (f *fetch) begin(ctx context.Context, b *fetchBatch) <-chan error {
 		return nil
 	}
 	done := make(chan error, 1)
-	go func() { done <- f.read(ctx, b) }()
+	go func() {
+		// A defect here must end the reader only: nobody else looks after this goroutine.
+		defer func() {
+			if r := recover(); r != nil {
+				done <- fmt.Errorf("reading messages panicked: %v\n%s", r, debug.Stack())
+			}
+		}()
+		done <- f.read(ctx, b)
+	}()
 	return done
 }
 
