@@ -83,6 +83,6 @@ func (b *indexing) untilWorking(ctx context.Context) error {
 }
 
 func (b *indexing) entries(ctx context.Context) (n int64, err error) {
-	err = b.conn.QueryRow(ctx, "SELECT count(*) FROM search_grams").Scan(&n)
+	err = b.conn.QueryRow(ctx, "SELECT count(*) FROM search_messages").Scan(&n)
 	return n, err
 }

@@ -29,7 +29,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 	var index, heap int64
 	if err := back.store.QueryForTest(b.Context(), []any{&index, &heap}, `SELECT sum(pg_indexes_size(c.oid)), sum(pg_table_size(c.oid))
-		FROM pg_class c WHERE relname ~ '^search_grams_..$'`); err != nil {
+		FROM pg_class c WHERE relname ~ '^search_(messages|segments|blocks)$'`); err != nil {
 		b.Fatal(err)
 	}
 	b.Logf("account %d: indexed in %v, %v a message; index %d MB, rows %d MB", acct, time.Since(begun), time.Since(begun)/n, index>>20, heap>>20)

@@ -413,41 +413,50 @@ CREATE INDEX accepted_at ON accepted (accepted_at);
 
 -- ---------------------------------------------------------------- search
 
--- Which messages may contain a string: for each message the grams (three
--- characters of a word) of all that SEARCH looks at, made behind delivery.
--- Read them by the index alone. The table has no key: an index led by
--- account_id would let a plan that was made while it was empty read the whole
--- account; each partition keeps message_id unique.
-CREATE TABLE search_grams (
+-- The search index says which messages may contain a string, by the grams (three
+-- characters of a word) of all that SEARCH looks at. It is made behind delivery.
+
+-- The messages that it knows, each in at least one segment.
+CREATE TABLE search_messages (
+    message_id bigint  PRIMARY KEY,
     account_id bigint  NOT NULL,
-    message_id bigint  NOT NULL,
-    whole      boolean NOT NULL, -- false: too much text, grams is empty, always look
-    grams      int4[]  NOT NULL, -- the gram below bits that stand for the account
-    -- SEARCH looks at the texts of the message's documents, and grams has theirs.
+    -- SEARCH looks at the texts of the message's documents, and a segment has
+    -- their grams.
     documents  boolean NOT NULL DEFAULT false
-) PARTITION BY HASH (account_id);
--- Random numbers do not compress, and few read them here.
-ALTER TABLE search_grams ALTER COLUMN grams SET STORAGE EXTERNAL;
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
-DO $$
-BEGIN
-    FOR i IN 0..31 LOOP
-        EXECUTE format('CREATE TABLE search_grams_%s PARTITION OF search_grams FOR VALUES WITH (MODULUS 32, REMAINDER %s)
-            WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)', lpad(i::text, 2, '0'), i);
-        -- For: is the message known, and the sweep.
-        EXECUTE format('CREATE UNIQUE INDEX search_grams_%s_message ON search_grams_%s (message_id)', lpad(i::text, 2, '0'), lpad(i::text, 2, '0'));
-        -- For: SEARCH. The worker merges the pending list, so that no insert does.
-        EXECUTE format('CREATE INDEX search_grams_%s_grams ON search_grams_%s USING gin (grams)
-            WITH (fastupdate = on, gin_pending_list_limit = 131072)', lpad(i::text, 2, '0'), lpad(i::text, 2, '0'));
-        EXECUTE format('ALTER TABLE search_grams_%s ALTER COLUMN grams SET STATISTICS 0', lpad(i::text, 2, '0'));
-    END LOOP;
-END $$;
+-- Segments (internal/postings): made of the messages of one batch, never
+-- changed, merged with others of their size into a larger one. Messages that
+-- are gone stay in them until a merge.
+CREATE TABLE search_segments (
+    account_id bigint   NOT NULL,
+    segment_id bigint   GENERATED ALWAYS AS IDENTITY,
+    octets     int      NOT NULL, -- of its blocks
+    messages   bigint[] NOT NULL,
+    PRIMARY KEY (account_id, segment_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+ALTER TABLE search_segments ALTER COLUMN messages SET STORAGE EXTERNAL, ALTER COLUMN messages SET STATISTICS 0;
 
--- For: SEARCH looks at these whatever it looks for.
-CREATE INDEX search_grams_partly ON search_grams (account_id, message_id) WHERE NOT whole;
+-- Their grams with the messages that have them, by the first gram of each block.
+CREATE TABLE search_blocks (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    first_gram int    NOT NULL,
+    data       bytea  NOT NULL,
+    PRIMARY KEY (account_id, segment_id, first_gram)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+-- Lists of numbers do not compress again.
+ALTER TABLE search_blocks ALTER COLUMN data SET STORAGE EXTERNAL, ALTER COLUMN data SET STATISTICS 0;
+
+-- How many messages in an account's segments are gone: with half of them the
+-- sweep writes the segments anew.
+CREATE TABLE search_dead (
+    account_id bigint PRIMARY KEY,
+    messages   bigint NOT NULL
+) WITH (fillfactor = 80);
 
 -- Up to which UID a mailbox is indexed: every message at or below it has its
--- row in search_grams. Without a row: none.
+-- row in search_messages. Without a row: none.
 CREATE TABLE search_state (
     account_id  bigint NOT NULL,
     mailbox_id  bigint NOT NULL,

@@ -143,9 +143,14 @@ var removalSlices = []string{
 	`WITH gone AS (DELETE FROM mailbox_changes WHERE account_id = $1 AND (mailbox_id, modseq, kind) IN
 		(SELECT mailbox_id, modseq, kind FROM mailbox_changes WHERE account_id = $1 LIMIT $2) RETURNING 1)
 	 SELECT count(*) FROM gone`,
+	`WITH gone AS (DELETE FROM search_blocks WHERE account_id = $1 AND (segment_id, first_gram) IN
+		(SELECT segment_id, first_gram FROM search_blocks WHERE account_id = $1 LIMIT $2) RETURNING 1),
+	 segments AS (DELETE FROM search_segments WHERE account_id = $1),
+	 dead AS (DELETE FROM search_dead WHERE account_id = $1)
+	 SELECT count(*) FROM gone`,
 	`WITH gone AS (DELETE FROM messages WHERE account_id = $1 AND id IN
 		(SELECT id FROM messages WHERE account_id = $1 LIMIT $2) RETURNING id, blob_id),
-	 grams AS (DELETE FROM search_grams s USING gone g WHERE s.account_id = $1 AND s.message_id = g.id),
+	 known AS (DELETE FROM search_messages s USING gone g WHERE s.account_id = $1 AND s.message_id = g.id),
 	 refs AS (DELETE FROM blob_refs r USING gone g
 		WHERE r.blob_id = g.blob_id AND r.account_id = $1 AND r.holder = g.id),
 	 orphans AS (INSERT INTO blob_orphans (blob_id) SELECT DISTINCT blob_id FROM gone

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,8 +12,8 @@ import (
 // is at off in the blob; empty when nothing was, or when the message's grams
 // do not have it yet: so the index never hides what a search would find.
 func (s *Store) DocumentText(ctx context.Context, acct mail.AccountID, message mail.MessageID, blob mail.BlobID, off int64) (text string, err error) {
-	rows, err := s.pool.Query(ctx, `SELECT t.body FROM search_grams g, document_texts t
-		WHERE g.account_id = $1 AND g.message_id = $2 AND g.documents AND t.blob_id = $3 AND t.off = $4`, acct, message, blob, off)
+	rows, err := s.pool.Query(ctx, `SELECT t.body FROM search_messages k, document_texts t
+		WHERE k.account_id = $1 AND k.message_id = $2 AND k.documents AND t.blob_id = $3 AND t.off = $4`, acct, message, blob, off)
 	if err != nil {
 		return "", dbError(err)
 	}
@@ -60,8 +59,8 @@ const sqlToRead = `WITH i AS MATERIALIZED (
 		UNION ALL
 		(SELECT uid, message_id FROM expunged WHERE account_id = $1 AND mailbox_id = $2 AND uid > $3 ORDER BY uid LIMIT $4)
 	)
-	(SELECT m.uid, k.known FROM m CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM search_grams g
-		WHERE g.account_id = $1 AND g.message_id = m.message_id AND g.documents) AS known OFFSET 0) k
+	(SELECT m.uid, k.known FROM m CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM search_messages k
+		WHERE k.message_id = m.message_id AND k.documents) AS known OFFSET 0) k
 		WHERE m.uid <= (SELECT indexed_uid FROM i) ORDER BY m.uid LIMIT $4)
 	UNION ALL
 	SELECT indexed_uid, NULL FROM i`
@@ -80,16 +79,11 @@ const sqlSaveTexts = `INSERT INTO document_texts (blob_id, off, body)
 	WHERE EXISTS (SELECT FROM messages m WHERE m.account_id = $1 AND m.id = x.message AND m.blob_id = x.blob)
 	ON CONFLICT DO NOTHING`
 
-// sqlReplaceEntries gives messages $2 other grams, those of their documents
-// among them; see sqlSaveEntries.
-const sqlReplaceEntries = `UPDATE search_grams g SET whole = x.whole, grams = ($6::int4[])[x.lo:x.hi], documents = true
-	FROM unnest($2::bigint[], $3::boolean[], $4::int[], $5::int[]) AS x (message, whole, lo, hi)
-	WHERE g.account_id = $1 AND g.message_id = x.message`
-
 const sqlDocumentsState = `UPDATE search_state SET documents_uid = greatest(documents_uid, $3) WHERE account_id = $1 AND mailbox_id = $2`
 
-// SaveDocuments keeps what was read of documents, has the index know it, and
-// notes up to which UID a mailbox's were looked for, all or nothing.
+// SaveDocuments keeps what was read of documents, adds entries with their grams
+// to the index, and notes up to which UID a mailbox's were looked for, all or
+// nothing.
 func (s *Store) SaveDocuments(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, upTo mail.UID, texts []mail.DocumentText, entries []mail.SearchEntry) error {
 	var messages, blobs, places []int64
 	var bodies []string
@@ -97,19 +91,22 @@ func (s *Store) SaveDocuments(ctx context.Context, acct mail.AccountID, mbox mai
 		messages, blobs = append(messages, int64(t.Message)), append(blobs, int64(t.Blob))
 		places, bodies = append(places, t.Off), append(bodies, t.Text)
 	}
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		b := &pgx.Batch{}
-		b.Queue(sqlPin)
-		b.Queue(sqlShareSearch, int64(searchLock))
+	var list []segment
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		list = nil
+		b := searchBatch()
 		if len(texts) > 0 {
 			b.Queue(sqlSaveTexts, acct, messages, blobs, places, bodies)
 		}
-		if len(entries) > 0 {
-			b.Queue(sqlReplaceEntries, entryArgs(acct, entries)...)
-		}
+		queueSegment(b, acct, mbox, entries, true)
 		b.Queue(sqlDocumentsState, acct, mbox, upTo)
+		queueSegments(b, acct, &list)
 		return tx.SendBatch(ctx, b).Close()
 	})
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	return s.mergeFull(ctx, acct, list)
 }
 
 // ForgetDocuments forgets all that was read of documents: they are read again.
@@ -118,17 +115,14 @@ func (s *Store) ForgetDocuments(ctx context.Context) error {
 	if _, err := s.pool.Exec(ctx, `TRUNCATE document_texts`); err != nil {
 		return dbError(err)
 	}
-	for i := range searchPartitions {
-		table := fmt.Sprintf("search_grams_%02d", i)
-		for {
-			tag, err := s.pool.Exec(ctx, `UPDATE `+table+` SET documents = false WHERE ctid = ANY (ARRAY(
-				SELECT ctid FROM `+table+` WHERE documents LIMIT $1))`, sweepRows)
-			if err != nil {
-				return dbError(err)
-			}
-			if tag.RowsAffected() < sweepRows {
-				break
-			}
+	for {
+		tag, err := s.pool.Exec(ctx, `UPDATE search_messages SET documents = false WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM search_messages WHERE documents LIMIT $1))`, sweepRows)
+		if err != nil {
+			return dbError(err)
+		}
+		if tag.RowsAffected() < sweepRows {
+			break
 		}
 	}
 	_, err := s.pool.Exec(ctx, `UPDATE search_state SET documents_uid = 0`)

@@ -12,7 +12,7 @@ import (
 // purgedTables are those that a purge takes rows from, or whose old versions
 // pile up beside it.
 var purgedTables = []string{"messages", "mailbox_messages", "expunged", "mailbox_changes", "blobs", "blob_refs", "blob_orphans",
-	"accepted", "mailbox_state", "search_grams", "search_state", "document_texts", "delivery_events", "queue_entries", "queue_messages"}
+	"accepted", "mailbox_state", "search_messages", "search_segments", "search_blocks", "search_state", "document_texts", "delivery_events", "queue_entries", "queue_messages"}
 
 // rewriteSlack is what a table may be larger than it need be.
 const rewriteSlack = 64 << 10

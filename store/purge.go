@@ -53,6 +53,9 @@ func (s *Store) purgeRows(ctx context.Context, account mail.AccountID, res *Purg
 	if err := s.sweepExpunged(ctx, account, now, &res.SweepResult); err != nil {
 		return err
 	}
+	if err := s.sweepSegments(ctx, 0); err != nil {
+		return err
+	}
 	var err error
 	if res.Changes, err = s.sweepChanges(ctx, account, now, now); err != nil {
 		return err

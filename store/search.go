@@ -2,36 +2,37 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
 	"postroom/internal/mail"
+	"postroom/internal/postings"
 )
 
-// sqlPinSearch is sqlPin with what a GIN index needs: it is read by bitmaps.
-// Without sorts, rows that are to come in the order of an index come by it.
-const sqlPinSearch = sqlPin + `, set_config('enable_bitmapscan', 'on', true), set_config('enable_sort', 'off', true)`
+// sqlPinSearch is sqlPin without sorts: rows that are to come in the order of
+// an index come by it.
+const sqlPinSearch = sqlPin + `, set_config('enable_sort', 'off', true)`
 
-// sqlCandidates gives what SearchCandidates wants to know, of one moment: up
-// to which UID the mailbox is indexed, the UIDs of candidates, and how many
-// messages of the account there were. The rows of search_grams have no index
-// by account, and those of mailbox_messages are wanted in the order of
-// message_id: what is small by a plan's statistics may hold millions.
-const sqlCandidates = `WITH c AS MATERIALIZED (
-		(SELECT message_id FROM search_grams WHERE account_id = $1 AND grams @> $3::int4[]
-		UNION ALL
-		SELECT message_id FROM search_grams WHERE account_id = $1 AND NOT whole) LIMIT $4
-	), few AS MATERIALIZED (
-		SELECT message_id FROM c WHERE (SELECT count(*) FROM c) < $4
-	)
-	SELECT 'i'::"char", coalesce((SELECT indexed_uid FROM search_state WHERE account_id = $1 AND mailbox_id = $2), 0)
+const sqlIndexed = `SELECT coalesce((SELECT indexed_uid FROM search_state WHERE account_id = $1 AND mailbox_id = $2), 0)`
+
+// sqlFindBlocks gives, of one moment, every segment of account $1 with its
+// messages, and for each gram of $2 the block that has it if any has. The
+// segments come in any order, but each before its blocks.
+const sqlFindBlocks = `WITH s AS MATERIALIZED (SELECT segment_id, messages FROM search_segments WHERE account_id = $1)
+	SELECT segment_id, NULL, NULL, NULL, messages FROM s
 	UNION ALL
-	SELECT 'n', count(*) FROM c
-	UNION ALL
-	SELECT 'u', m.uid FROM few c CROSS JOIN LATERAL (SELECT * FROM mailbox_messages x
+	SELECT s.segment_id, g.gram, b.first_gram, b.data, NULL FROM s CROSS JOIN unnest($2::int[]) AS g (gram)
+		CROSS JOIN LATERAL (SELECT first_gram, data FROM search_blocks x
+			WHERE x.account_id = $1 AND x.segment_id = s.segment_id AND x.first_gram <= g.gram ORDER BY x.first_gram DESC LIMIT 1) b`
+
+// sqlFindUIDs gives the UIDs of messages $3 in a mailbox. The rows are wanted
+// in the order of message_id: what is small by a plan's statistics may hold
+// millions.
+const sqlFindUIDs = `SELECT m.uid FROM unnest($3::bigint[]) AS c (message_id) CROSS JOIN LATERAL (SELECT * FROM mailbox_messages x
 		WHERE x.account_id = $1 AND x.message_id BETWEEN c.message_id AND c.message_id ORDER BY x.message_id OFFSET 0) m WHERE m.mailbox_id = $2
 	UNION ALL
-	SELECT 'u', e.uid FROM few c CROSS JOIN LATERAL (SELECT * FROM expunged x
+	SELECT e.uid FROM unnest($3::bigint[]) AS c (message_id) CROSS JOIN LATERAL (SELECT * FROM expunged x
 		WHERE x.message_id = c.message_id OFFSET 0) e WHERE e.account_id = $1 AND e.mailbox_id = $2`
 
 // SearchCandidates gives the messages of a mailbox that may contain a string
@@ -39,54 +40,72 @@ const sqlCandidates = `WITH c AS MATERIALIZED (
 // Expunged messages that are kept are among them. ok is false when the index
 // names more than most messages of the account, and nothing is said.
 func (s *Store) SearchCandidates(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, grams []int32, most int) (set mail.UIDSet, ok bool, err error) {
-	var r candidates
-	err = s.pinnedBy(ctx, sqlPinSearch, func(b *pgx.Batch) {
-		r = candidates{}
-		b.Queue(sqlCandidates, acct, mbox, keysOf(acct, grams), most+1).Query(r.read)
-	})
-	if err != nil || r.named > int64(most) {
+	indexed, named, err := s.named(ctx, acct, mbox, grams)
+	if errors.Is(err, postings.ErrDamaged) {
+		s.log.Warn("searches read every message", "account", acct, "error", err, "hint", mendIndex)
+		return nil, false, nil
+	}
+	if err != nil || len(named) > most {
 		return nil, false, err
 	}
-	set = mail.UIDSetOf(r.uids...)
-	if r.indexed < everyUID[0].Hi {
-		set = set.Union(mail.UIDSet{{Lo: r.indexed + 1, Hi: everyUID[0].Hi}})
+	if len(named) > 0 {
+		if set, err = s.uidsOf(ctx, acct, mbox, named); err != nil {
+			return nil, false, err
+		}
+	}
+	if indexed < everyUID[0].Hi {
+		set = set.Union(mail.UIDSet{{Lo: indexed + 1, Hi: everyUID[0].Hi}})
 	}
 	return set, true, nil
 }
 
-type candidates struct {
-	indexed mail.UID
-	named   int64
-	uids    []mail.UID
+// named gives up to which UID a mailbox was indexed and, of the moment after,
+// the messages of the account that the index names.
+func (s *Store) named(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, grams []int32) (indexed mail.UID, named []int64, err error) {
+	var found map[int64]*postings.Found
+	err = s.pinnedBy(ctx, sqlPinSearch, func(b *pgx.Batch) {
+		found = map[int64]*postings.Found{}
+		b.Queue(sqlIndexed, acct, mbox).QueryRow(func(row pgx.Row) error { return row.Scan(&indexed) })
+		b.Queue(sqlFindBlocks, acct, append([]int32{postings.Always}, grams...)).Query(func(rows pgx.Rows) error {
+			return readBlocks(rows, found)
+		})
+	})
+	for _, f := range found {
+		if err != nil {
+			break
+		}
+		var ids []int64
+		ids, err = f.All(len(grams))
+		named = append(named, ids...)
+	}
+	return indexed, named, err
 }
 
-func (r *candidates) read(rows pgx.Rows) error {
-	var kind byte
-	var n int64
-	_, err := pgx.ForEachRow(rows, []any{&kind, &n}, func() error {
-		switch kind {
-		case 'i':
-			r.indexed = mail.UID(n)
-		case 'n':
-			r.named = n
-		default:
-			r.uids = append(r.uids, mail.UID(n))
+func readBlocks(rows pgx.Rows, found map[int64]*postings.Found) error {
+	var segment int64
+	var gram, first *int32
+	var data []byte
+	var messages []int64
+	_, err := pgx.ForEachRow(rows, []any{&segment, &gram, &first, &data, &messages}, func() error {
+		if gram == nil {
+			found[segment] = &postings.Found{Messages: messages}
+			return nil
 		}
-		return nil
+		return found[segment].Add(*gram, postings.Block{First: *first, Data: data})
 	})
 	return err
 }
 
-// gramBits is what a gram takes; above stand bits of the account, so that one
-// account's keys lie side by side in the index and few others' among them.
-const gramBits = 20
+// mendIndex has the index made anew.
+const mendIndex = "TRUNCATE search_messages, search_segments, search_blocks, search_dead, search_state"
 
-// keysOf gives the numbers under which an account's grams are indexed.
-func keysOf(acct mail.AccountID, grams []int32) []int32 {
-	class := int32(uint64(acct)*0x9e3779b97f4a7c15>>(64-31+gramBits)) << gramBits
-	keys := make([]int32, len(grams))
-	for i, g := range grams {
-		keys[i] = class | g
-	}
-	return keys
+func (s *Store) uidsOf(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, messages []int64) (set mail.UIDSet, err error) {
+	var uids []mail.UID
+	err = s.pinnedBy(ctx, sqlPinSearch, func(b *pgx.Batch) {
+		b.Queue(sqlFindUIDs, acct, mbox, messages).Query(func(rows pgx.Rows) error {
+			uids, err = pgx.CollectRows(rows, pgx.RowTo[mail.UID])
+			return err
+		})
+	})
+	return mail.UIDSetOf(uids...), err
 }

@@ -41,8 +41,8 @@ const sqlToIndex = `WITH m AS MATERIALIZED (
 		UNION ALL
 		(SELECT uid, message_id FROM expunged WHERE account_id = $1 AND mailbox_id = $2 AND uid > $3 ORDER BY uid LIMIT $4)
 	)
-	(SELECT m.uid, k.known FROM m CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM search_grams g
-		WHERE g.account_id = $1 AND g.message_id = m.message_id) AS known OFFSET 0) k ORDER BY m.uid LIMIT $4)
+	(SELECT m.uid, k.known FROM m CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM search_messages k
+		WHERE k.message_id = m.message_id) AS known OFFSET 0) k ORDER BY m.uid LIMIT $4)
 	UNION ALL
 	SELECT c.uidnext - 1, NULL FROM mailbox_counters c WHERE c.account_id = $1 AND c.mailbox_id = $2`
 

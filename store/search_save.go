@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
 	"postroom/internal/mail"
+	"postroom/internal/postings"
 )
 
 // searchLock orders the index's writers, who share it, and the sweep, which
@@ -19,60 +19,74 @@ const (
 	sqlOwnSearch   = `SELECT pg_advisory_xact_lock($1)`
 )
 
-// sqlSaveEntries inserts entries $2 (message), $3 (whole) whose keys are $6
-// from $4 to $5. A message that is gone gets none.
-const sqlSaveEntries = `INSERT INTO search_grams (account_id, message_id, whole, grams)
-	SELECT $1, x.message, x.whole, ($6::int4[])[x.lo:x.hi]
-	FROM unnest($2::bigint[], $3::boolean[], $4::int[], $5::int[]) AS x (message, whole, lo, hi)
+// sqlSaveSegment writes a segment of account $1, and notes that the index knows
+// its messages, as long as mailbox $2 is there. Of messages that are gone it
+// notes nothing; what the segment has of them goes with the next merge.
+const sqlSaveSegment = `WITH s AS (
+		INSERT INTO search_segments (account_id, octets, messages)
+		SELECT account_id, $3, $4 FROM mailbox_state WHERE account_id = $1 AND mailbox_id = $2 RETURNING segment_id
+	), b AS (
+		INSERT INTO search_blocks (account_id, segment_id, first_gram, data)
+		SELECT $1, s.segment_id, x.first, x.data FROM s CROSS JOIN unnest($5::int[], $6::bytea[]) AS x (first, data)
+	)
+	INSERT INTO search_messages (message_id, account_id, documents)
+	SELECT x.message, $1, $7 FROM s CROSS JOIN unnest($4::bigint[]) AS x (message)
 	WHERE EXISTS (SELECT FROM messages m WHERE m.account_id = $1 AND m.id = x.message)
-	ON CONFLICT DO NOTHING`
+	ON CONFLICT (message_id) DO UPDATE SET documents = true WHERE excluded.documents AND NOT search_messages.documents`
 
 // sqlSaveState notes how far a mailbox is indexed, while it is there.
 const sqlSaveState = `INSERT INTO search_state (account_id, mailbox_id, indexed_uid)
 	SELECT account_id, mailbox_id, $3 FROM mailbox_state WHERE account_id = $1 AND mailbox_id = $2
 	ON CONFLICT (account_id, mailbox_id) DO UPDATE SET indexed_uid = greatest(search_state.indexed_uid, excluded.indexed_uid)`
 
-// SaveIndexed adds entries to the search index and notes that the mailbox is
-// indexed up to a UID, all or nothing. Entries that are there already stay.
+// SaveIndexed adds up to postings.MostEntries entries to the search index and
+// notes that the mailbox is indexed up to a UID, all or nothing. Then it merges
+// segments.
 func (s *Store) SaveIndexed(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, upTo mail.UID, entries []mail.SearchEntry) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		b := &pgx.Batch{}
-		b.Queue(sqlPin)
-		b.Queue(sqlShareSearch, int64(searchLock))
-		if len(entries) > 0 {
-			b.Queue(sqlSaveEntries, entryArgs(acct, entries)...)
-		}
+	var list []segment
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		list = nil
+		b := searchBatch()
+		queueSegment(b, acct, mbox, entries, false)
 		b.Queue(sqlSaveState, acct, mbox, upTo)
+		queueSegments(b, acct, &list)
 		return tx.SendBatch(ctx, b).Close()
 	})
-}
-
-// entryArgs are the parameters $1 to $6 of sqlSaveEntries.
-func entryArgs(acct mail.AccountID, entries []mail.SearchEntry) []any {
-	var messages []int64
-	var whole []bool
-	var lo, hi, keys []int32
-	for _, e := range entries {
-		messages, whole = append(messages, int64(e.Message)), append(whole, e.Whole)
-		lo = append(lo, int32(len(keys)+1))
-		keys = append(keys, keysOf(acct, e.Grams)...)
-		hi = append(hi, int32(len(keys)))
+	if err != nil || len(entries) == 0 {
+		return err
 	}
-	return []any{acct, messages, whole, lo, hi, keys}
+	return s.mergeFull(ctx, acct, list)
 }
 
-// searchPartitions is the number of partitions of search_grams.
-const searchPartitions = 32
+// searchBatch begins what a writer of the index sends in its transaction.
+func searchBatch() *pgx.Batch {
+	b := &pgx.Batch{}
+	b.Queue(sqlPin)
+	b.Queue(sqlShareSearch, int64(searchLock))
+	return b
+}
 
-// MergeSearchIndex merges what was added into the index proper. Until then
-// every search reads the additions one by one.
-func (s *Store) MergeSearchIndex(ctx context.Context) error {
-	for i := range searchPartitions {
-		if _, err := s.pool.Exec(ctx, `SELECT gin_clean_pending_list($1::text::regclass)`, fmt.Sprintf("search_grams_%02d_grams", i)); err != nil {
-			return dbError(err)
+func queueSegment(b *pgx.Batch, acct mail.AccountID, mbox mail.MailboxID, entries []mail.SearchEntry, documents bool) {
+	if len(entries) == 0 {
+		return
+	}
+	in := make([]postings.Entry, len(entries))
+	for i, e := range entries {
+		in[i] = postings.Entry{Message: int64(e.Message), Keys: e.Grams}
+		if !e.Whole {
+			in[i].Keys = []int32{postings.Always}
 		}
 	}
-	return nil
+	seg := postings.Build(in)
+	first, data := columns(seg.Blocks)
+	b.Queue(sqlSaveSegment, acct, mbox, seg.Octets(), seg.Messages, first, data, documents)
+}
+
+func columns(blocks []postings.Block) (first []int32, data [][]byte) {
+	for _, b := range blocks {
+		first, data = append(first, b.First), append(data, b.Data)
+	}
+	return first, data
 }
 
 // indexTurn is the advisory lock of the one node that indexes.

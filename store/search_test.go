@@ -29,9 +29,6 @@ func (b *box) index(mbox mail.MailboxID, batch int) {
 		b.save(mbox, upTo, b.entries(mbox, uids)...)
 		at = upTo
 	}
-	if err := b.s.MergeSearchIndex(b.t.Context()); err != nil {
-		b.t.Fatal(err)
-	}
 }
 
 func (b *box) entries(mbox mail.MailboxID, uids mail.UIDSet) (out []mail.SearchEntry) {
@@ -141,7 +138,7 @@ func TestSweepTakesGramsWithTheirMessage(t *testing.T) {
 	if _, err := b.s.Expunge(t.Context(), b.acct, b.inbox, nil); err != nil {
 		t.Fatal(err)
 	}
-	grams := func() int64 { return number(t, b.s, "SELECT count(*) FROM search_grams") }
+	grams := func() int64 { return number(t, b.s, "SELECT count(*) FROM search_messages") }
 	if _, err := b.s.Purge(t.Context(), store.PurgeArgs{}); err != nil {
 		t.Fatal(err)
 	}

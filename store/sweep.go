@@ -53,6 +53,7 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 		func() (err error) { res.Sent, err = s.sweepSent(ctx); return err },
 		func() (err error) { res.Logins, err = s.sweepLogins(ctx); return err },
 		func() error { return s.sweepSearchState(ctx) },
+		func() error { return s.sweepSegments(ctx, deadShare) },
 		func() (err error) { res.Received, err = s.sweepReceived(ctx); return err },
 	}
 	for _, step := range steps {
@@ -126,7 +127,7 @@ func forgetSlice(ctx context.Context, tx pgx.Tx, pick string, args []any) (gone,
 		)
 		SELECT count(*) FROM gone`, accounts, messages).Scan(&freed)
 	if err == nil {
-		err = forgetGrams(ctx, tx, accounts, messages)
+		err = forgetIndexed(ctx, tx, accounts, messages)
 	}
 	return int64(len(accounts)), freed, err
 }

@@ -42,7 +42,7 @@ func TestBackFillGoesOnAfterKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close(context.Background())
-	if _, err := db.Exec(t.Context(), "TRUNCATE search_grams; TRUNCATE search_state"); err != nil {
+	if _, err := db.Exec(t.Context(), "TRUNCATE search_messages, search_segments, search_blocks, search_state"); err != nil {
 		t.Fatal(err)
 	}
 	start(t, inst)
@@ -50,7 +50,7 @@ func TestBackFillGoesOnAfterKills(t *testing.T) {
 		want := backlog * (kill + 1) / 5
 		var n int
 		await(t, func() error {
-			if err := db.QueryRow(t.Context(), "SELECT count(*) FROM search_grams").Scan(&n); err != nil || n >= want {
+			if err := db.QueryRow(t.Context(), "SELECT count(*) FROM search_messages").Scan(&n); err != nil || n >= want {
 				return err
 			}
 			return fmt.Errorf("%d of %d messages are indexed", n, want)
@@ -69,7 +69,7 @@ func TestBackFillGoesOnAfterKills(t *testing.T) {
 		}
 	}
 	var twice int
-	if err := db.QueryRow(t.Context(), "SELECT count(*) - count(DISTINCT message_id) FROM search_grams").Scan(&twice); err != nil || twice != 0 {
+	if err := db.QueryRow(t.Context(), "SELECT count(*) - count(DISTINCT message_id) FROM search_messages").Scan(&twice); err != nil || twice != 0 {
 		t.Errorf("%d messages are in the index twice, %v", twice, err)
 	}
 	if got := find(t, inst, `BODY word1234word`); got != "1235" {

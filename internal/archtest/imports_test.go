@@ -28,7 +28,7 @@ var rules = []rule{
 	{"internal/", []string{"internal/"}, false},
 	{"migrations", nil, false},
 	{"store/storetest", []string{"internal/", "migrations", "store"}, true},
-	{"store", []string{"internal/mail", "internal/secret", "internal/address", "internal/lru", "internal/crashpoint", "migrations", "store"}, true},
+	{"store", []string{"internal/mail", "internal/secret", "internal/address", "internal/lru", "internal/crashpoint", "internal/postings", "migrations", "store"}, true},
 	{"smtpd", []string{"internal/", "smtpd"}, false},
 	{"webui", []string{"internal/"}, false},
 	{"imapd/view", []string{"internal/mail"}, false},

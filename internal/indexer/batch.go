@@ -29,13 +29,7 @@ func (w *Worker) batch(ctx context.Context, m mail.Unindexed, after mail.UID) (u
 	if err := w.store.SaveIndexed(ctx, m.Account, m.Mailbox, upTo, entries); err != nil {
 		return after, err
 	}
-	w.unmerged += len(entries)
 	w.done += int64(len(entries))
-	if w.unmerged >= mergeAfter {
-		if err := w.merge(ctx); err != nil {
-			return upTo, err
-		}
-	}
 	w.progress(ctx)
 	return upTo, w.rest(ctx, time.Since(begun), delivering)
 }

@@ -107,7 +107,6 @@ func (w *Worker) messageFiles(ctx context.Context, m mail.Unindexed, uid mail.UI
 	if err := w.store.SaveDocuments(ctx, m.Account, m.Mailbox, uid, texts, entries); err != nil {
 		return err
 	}
-	w.unmerged++
 	w.done++
 	w.progress(ctx)
 	return w.rest(ctx, time.Since(begun), delivering)

@@ -18,7 +18,6 @@ type Store interface {
 	FetchMessages(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error
 	WriteTo(ctx context.Context, w io.Writer, blob mail.BlobID, off, n int64) error
 	SaveIndexed(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, upTo mail.UID, entries []mail.SearchEntry) error
-	MergeSearchIndex(ctx context.Context) error
 	Unread(ctx context.Context, most int) ([]mail.Unindexed, error)
 	ToRead(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, after mail.UID, limit int) (uids mail.UIDSet, upTo mail.UID, err error)
 	KeptDocuments(ctx context.Context, blob mail.BlobID) (map[int64]string, error)
@@ -32,13 +31,10 @@ type Store interface {
 const (
 	roundMailboxes = 1000
 	batchMessages  = 64
-	mergeAfter     = 1000             // messages
-	mergeLeast     = 50               // fewer wait for mergeWithin
-	mergeWithin    = 5 * time.Minute  //
 	lookEvery      = 10 * time.Second // for new mail
 	lookShare      = 50               // looking takes at most one part in so many of the time
 	idleShare      = 9                // beside deliveries: so many parts of rest to one of work
-	maxRest        = time.Minute      // more than after the longest merge
+	maxRest        = time.Minute      // more than after the largest merge of segments
 	progressEvery  = 30 * time.Second
 )
 
@@ -54,8 +50,6 @@ type Worker struct {
 	x      *searchtext.Indexer
 	reader Reader // nil: files stay unread
 
-	unmerged  int // messages saved since the last merge
-	merged    time.Time
 	told      time.Time
 	announced bool  // that there is much to do
 	done      int64 // messages of this round
@@ -116,9 +110,6 @@ func (w *Worker) Round(ctx context.Context) (more bool, err error) {
 			return err
 		})
 	}
-	if err == nil && (w.unmerged >= mergeLeast || w.unmerged > 0 && time.Since(w.merged) >= mergeWithin) {
-		err = w.merge(ctx)
-	}
 	if err == nil && w.announced && !more {
 		w.announced = false
 		w.log.Info("all mail is indexed for searches")
@@ -140,11 +131,6 @@ func (w *Worker) mailboxes(ctx context.Context, list []mail.Unindexed) error {
 		}
 	}
 	return nil
-}
-
-func (w *Worker) merge(ctx context.Context) error {
-	w.unmerged, w.merged = 0, time.Now()
-	return w.store.MergeSearchIndex(ctx)
 }
 
 // rest gives deliveries the machine: beside them, work is a tenth of the time.

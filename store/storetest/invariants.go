@@ -56,10 +56,17 @@ var invariants = []struct{ name, sql string }{
 	{"every message of an indexed mailbox is in the index", `
 		SELECT format('account %s mailbox %s uid %s message %s', m.account_id, m.mailbox_id, m.uid, m.message_id)
 		FROM search_state s JOIN mailbox_messages m ON m.account_id = s.account_id AND m.mailbox_id = s.mailbox_id AND m.uid <= s.indexed_uid
-		WHERE NOT EXISTS (SELECT FROM search_grams g WHERE g.account_id = m.account_id AND g.message_id = m.message_id)`},
+		WHERE NOT EXISTS (SELECT FROM search_messages k WHERE k.account_id = m.account_id AND k.message_id = m.message_id)`},
 	{"the index has no message that is gone", `
-		SELECT format('account %s message %s', account_id, message_id) FROM search_grams g
-		WHERE NOT EXISTS (SELECT FROM messages m WHERE m.account_id = g.account_id AND m.id = g.message_id)`},
+		SELECT format('account %s message %s', account_id, message_id) FROM search_messages k
+		WHERE NOT EXISTS (SELECT FROM messages m WHERE m.account_id = k.account_id AND m.id = k.message_id)`},
+	{"every message that the index knows is in a segment", `
+		SELECT format('account %s message %s', account_id, message_id) FROM search_messages
+		EXCEPT SELECT format('account %s message %s', s.account_id, m) FROM search_segments s CROSS JOIN unnest(s.messages) m`},
+	{"a segment has all its blocks, and no block is without one", `
+		SELECT format('account %s segment %s', account_id, segment_id) FROM search_segments s
+			FULL JOIN (SELECT account_id, segment_id, sum(length(data)) AS octets FROM search_blocks GROUP BY 1, 2) b USING (account_id, segment_id)
+		WHERE s.octets IS DISTINCT FROM coalesce(b.octets, 0)`},
 	{"every queued message has its reference", `
 		SELECT format('queued %s blob %s', id, blob_id) FROM queue_messages q WHERE NOT EXISTS
 			(SELECT FROM blob_refs r WHERE r.blob_id = q.blob_id AND r.account_id = 0 AND r.holder = q.id)`},
