@@ -1,5 +1,5 @@
--- The search index in segments: written once, merged by size, a sixth as large
--- as arrays under GIN and many times quicker to make. It is made anew; until it
+-- The search index in segments: written once, merged by size, a sixth of
+-- arrays under GIN and several times quicker to make. It is made anew; until it
 -- knows a message, searches read it. Texts of documents stay.
 
 DROP TABLE search_grams;

@@ -33,7 +33,7 @@ const (
 	batchMessages  = 64
 	lookEvery      = 10 * time.Second // for new mail
 	lookShare      = 50               // looking takes at most one part in so many of the time
-	idleShare      = 9                // beside deliveries: so many parts of rest to one of work
+	idleShare      = 19               // beside deliveries: so many parts of rest to one of work
 	maxRest        = time.Minute      // more than after the largest merge of segments
 	progressEvery  = 30 * time.Second
 )
@@ -133,7 +133,7 @@ func (w *Worker) mailboxes(ctx context.Context, list []mail.Unindexed) error {
 	return nil
 }
 
-// rest gives deliveries the machine: beside them, work is a tenth of the time.
+// rest gives deliveries the machine: beside them, work is a twentieth of the time.
 func (w *Worker) rest(ctx context.Context, worked time.Duration, delivering bool) error {
 	if (delivering || w.store.Delivering(ctx)) && !sleep(ctx, min(idleShare*worked, maxRest)) {
 		return ctx.Err()
