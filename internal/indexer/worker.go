@@ -30,7 +30,7 @@ type Store interface {
 // What the worker does at once, and how often.
 const (
 	roundMailboxes = 1000
-	batchMessages  = 64
+	batchMessages  = 128
 	lookEvery      = 10 * time.Second // for new mail
 	lookShare      = 50               // looking takes at most one part in so many of the time
 	idleShare      = 19               // beside deliveries: so many parts of rest to one of work
