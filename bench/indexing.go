@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,8 +23,8 @@ func benchIndexing(ctx context.Context, r *rig, o options) ([]figure, error) {
 	}
 	defer conn.Close(context.Background())
 	b := indexing{r: r, o: o, conn: conn}
-	for range o.rounds {
-		if err := b.round(ctx); err != nil {
+	for i := range o.rounds {
+		if err := b.round(ctx, i%2 == 1); err != nil {
 			return nil, err
 		}
 	}
@@ -42,13 +43,38 @@ type indexing struct {
 	alone, beside, ratio, indexed []float64
 }
 
-func (b *indexing) round(ctx context.Context) error {
+// round measures both, every second time in the other order: the machine and
+// the tables change meanwhile.
+func (b *indexing) round(ctx context.Context, turned bool) error {
+	steps := []func(context.Context) error{b.measureAlone, b.measureBeside}
+	if turned {
+		slices.Reverse(steps)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	n := len(b.alone) - 1
+	b.ratio = append(b.ratio, b.beside[n]/b.alone[n])
+	return nil
+}
+
+func (b *indexing) measureAlone(ctx context.Context) error {
 	if _, err := b.conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(indexTurn)); err != nil {
 		return err
 	}
-	alone, err := b.deliver(ctx)
-	if _, e := b.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(indexTurn)); e != nil || err != nil {
-		return errors.Join(err, e)
+	rate, err := b.deliver(ctx)
+	b.alone = append(b.alone, rate)
+	_, e := b.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(indexTurn))
+	return errors.Join(err, e)
+}
+
+// measureBeside delivers something first: there is something to index from the
+// first moment on.
+func (b *indexing) measureBeside(ctx context.Context) error {
+	if _, err := deliverRate(ctx, b.r, b.r.accounts, b.o.clients, b.o.seconds/4); err != nil {
+		return err
 	}
 	if err := b.untilWorking(ctx); err != nil {
 		return err
@@ -57,12 +83,12 @@ func (b *indexing) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	beside, err := b.deliver(ctx)
+	rate, err := b.deliver(ctx)
 	if err != nil {
 		return err
 	}
 	after, err := b.entries(ctx)
-	b.alone, b.beside, b.ratio = append(b.alone, alone), append(b.beside, beside), append(b.ratio, beside/alone)
+	b.beside = append(b.beside, rate)
 	b.indexed = append(b.indexed, float64(after-before)/b.o.seconds.Seconds())
 	return err
 }
