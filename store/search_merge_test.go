@@ -43,6 +43,17 @@ func TestSegmentsAreMerged(t *testing.T) {
 	b.check()
 }
 
+func TestMessageThatIsInAMailboxTwice(t *testing.T) {
+	b := newBox(t)
+	b.fill(b.inbox, 3)
+	if _, err := b.s.Copy(t.Context(), b.acct, b.inbox, one(2), b.inbox); err != nil {
+		t.Fatal(err)
+	}
+	b.save(b.inbox, 4, b.entries(b.inbox, all)...)
+	b.want("both", b.found(b.inbox, 2), "2,4:2000")
+	b.check()
+}
+
 // Two nodes that believe to have the turn do no harm.
 func TestTwoNodesIndexAtOnce(t *testing.T) {
 	url := storetest.Database(t)

@@ -70,12 +70,18 @@ func queueSegment(b *pgx.Batch, acct mail.AccountID, mbox mail.MailboxID, entrie
 	if len(entries) == 0 {
 		return
 	}
-	in := make([]postings.Entry, len(entries))
-	for i, e := range entries {
-		in[i] = postings.Entry{Message: int64(e.Message), Keys: e.Grams}
-		if !e.Whole {
-			in[i].Keys = []int32{postings.Always}
+	in := make([]postings.Entry, 0, len(entries))
+	seen := map[mail.MessageID]bool{} // a message may be in a mailbox twice
+	for _, e := range entries {
+		if seen[e.Message] {
+			continue
 		}
+		seen[e.Message] = true
+		keys := e.Grams
+		if !e.Whole {
+			keys = []int32{postings.Always}
+		}
+		in = append(in, postings.Entry{Message: int64(e.Message), Keys: keys})
 	}
 	seg := postings.Build(in)
 	first, data := columns(seg.Blocks)
