@@ -51,6 +51,9 @@ func Fill(ctx context.Context, i *testbed.Instance) (*Manifest, error) {
 	if err := sortMail(i, m.Accounts[0]); err != nil {
 		return nil, err
 	}
+	if err := UntilIndexed(ctx, i); err != nil {
+		return nil, err
+	}
 	var err error
 	m.Messages, err = Read(i, m.Accounts)
 	return m, err

@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"postroom/e2e/client"
 	"postroom/e2e/testbed"
 	"postroom/internal/pgembed"
 )
@@ -66,6 +68,30 @@ func migrated(t *testing.T, base string) {
 	}
 	if len(got) != len(want.Messages) {
 		t.Errorf("%d mailboxes, want %d", len(got), len(want.Messages))
+	}
+	indexed(t, inst, want.Accounts[0])
+}
+
+// indexed makes sure that searches find old mail by this version's index.
+func indexed(t *testing.T, inst *testbed.Instance, account string) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := UntilIndexed(ctx, inst); err != nil {
+		t.Fatal(err)
+	}
+	c, err := inst.IMAPS(account, testbed.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, cmd := range []string{"SELECT INBOX", "SEARCH TEXT message"} {
+		lines, err := c.OK("%s", cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cmd != "SELECT INBOX" && !slices.ContainsFunc(lines, func(l client.Line) bool { return strings.HasPrefix(l.Text, "* SEARCH ") }) {
+			t.Errorf("%s finds nothing: %v", cmd, lines)
+		}
 	}
 }
 
