@@ -80,18 +80,18 @@ func (b *backend) config() imapd.Config {
 	}
 }
 
-func (b *backend) append(ctx context.Context, a mail.AccountID, m mail.MailboxID, list []imapd.AppendMessage) (uint32, mail.UIDSet, error) {
+func (b *backend) append(ctx context.Context, a mail.AccountID, m mail.MailboxID, list []imapd.AppendMessage) (mail.UIDSet, error) {
 	var in []store.AppendMessage
 	for _, x := range list {
 		in = append(in, toStore(x))
 	}
 	res, err := b.store.Append(ctx, a, m, in)
-	return res.UIDValidity, mail.UIDSetOf(res.UIDs...), err
+	return mail.UIDSetOf(res.UIDs...), err
 }
 
-func (b *backend) replace(ctx context.Context, a mail.AccountID, m mail.MailboxID, x imapd.AppendMessage, old imapd.Replaced) (uint32, mail.UIDSet, error) {
+func (b *backend) replace(ctx context.Context, a mail.AccountID, m mail.MailboxID, x imapd.AppendMessage, old imapd.Replaced) (mail.UIDSet, error) {
 	res, err := b.store.Replace(ctx, a, m, toStore(x), store.Replaced{Mailbox: old.Mailbox, UID: old.UID})
-	return res.UIDValidity, mail.UIDSetOf(res.UIDs...), err
+	return mail.UIDSetOf(res.UIDs...), err
 }
 
 func toStore(x imapd.AppendMessage) store.AppendMessage {

@@ -67,12 +67,12 @@ func runAppend(ctx context.Context, s *session, d *wire.Decoder) (reply, error) 
 			}
 		}
 	}
-	validity, uids, err := s.srv.Append(s.guard(ctx, p, mail.RightInsert|p.rights&flagRights), p.box.Account, p.box.ID, messages)
+	uids, err := s.srv.Append(s.guard(ctx, p, mail.RightInsert|p.rights&flagRights), p.box.Account, p.box.ID, messages)
 	if err != nil {
 		return reply{}, tryCreate(err)
 	}
 	s.touched(p.box.ID)
-	return reply{code: "APPENDUID " + strconv.FormatUint(uint64(validity), 10) + " " + uids.String()}, nil
+	return reply{code: "APPENDUID " + strconv.FormatUint(uint64(p.box.UIDValidity), 10) + " " + uids.String()}, nil
 }
 
 // appendMessage parses the arguments of one message for p and receives its

@@ -56,14 +56,14 @@ func (s *session) replace(ctx context.Context, d *wire.Decoder, uid bool) (reply
 	if d.End(); d.Err() != nil {
 		return reply{}, d.Err()
 	}
-	validity, fresh, err := s.srv.Replace(s.guardCopy(ctx, p, moveRights), p.box.Account, p.box.ID, m, old)
+	fresh, err := s.srv.Replace(s.guardCopy(ctx, p, moveRights), p.box.Account, p.box.ID, m, old)
 	if err != nil {
 		return reply{}, replaceError(err)
 	}
 	s.sel.stale = true
 	// Before the EXPUNGE, so that a client knows what came in the place of what
 	// goes (RFC 8508 §4.3).
-	s.enc.Raw("* OK [APPENDUID ", strconv.FormatUint(uint64(validity), 10), " ", fresh.String(), "] replacement is there\r\n")
+	s.enc.Raw("* OK [APPENDUID ", strconv.FormatUint(uint64(p.box.UIDValidity), 10), " ", fresh.String(), "] replacement is there\r\n")
 	return s.expungedReply(ctx, true)
 }
 

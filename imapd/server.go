@@ -27,10 +27,10 @@ type Config struct {
 	Views    *view.Registry
 	// Append stores the messages in one transaction (RFC 3502) and gives
 	// their UIDs in order.
-	Append func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []AppendMessage) (uidvalidity uint32, uids mail.UIDSet, err error)
+	Append func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []AppendMessage) (uids mail.UIDSet, err error)
 	// Replace stores a message and expunges another in one transaction (RFC
 	// 8508); mail.CodeConflict when the latter is gone.
-	Replace func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, message AppendMessage, old Replaced) (uidvalidity uint32, uid mail.UIDSet, err error)
+	Replace func(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, message AppendMessage, old Replaced) (uid mail.UIDSet, err error)
 	// Auth checks log-ins; it throttles and takes its time.
 	Auth sasl.Authenticator
 	// StillValid tells whether a session may go on, and which capabilities its

@@ -80,7 +80,7 @@ func fillThreads(b *testing.B, back *backend, account mail.AccountID) {
 		if len(list) < 1000 {
 			continue
 		}
-		if _, _, err := back.append(context.Background(), account, inbox, list); err != nil {
+		if _, err := back.append(context.Background(), account, inbox, list); err != nil {
 			b.Fatal(err)
 		}
 		for _, m := range list {

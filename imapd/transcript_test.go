@@ -251,7 +251,7 @@ func (tr *transcript) deliver(n int) {
 	}
 	defer m.Discard()
 	at := time.Date(2026, 2, n, 12, 0, 0, 0, time.UTC)
-	_, _, err = tr.b.append(context.Background(), tr.account, storetest.Inbox(tr.t, tr.b.store, tr.account),
+	_, err = tr.b.append(context.Background(), tr.account, storetest.Inbox(tr.t, tr.b.store, tr.account),
 		[]imapd.AppendMessage{{Received: at, Message: m}})
 	if err != nil {
 		tr.t.Fatal(err)

@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"postroom/internal/mail"
 )
@@ -21,9 +18,8 @@ type AppendMessage struct {
 
 // AppendResult is for APPENDUID (RFC 4315 §3): UIDs in the order given.
 type AppendResult struct {
-	UIDValidity uint32
-	UIDs        []mail.UID
-	ModSeq      mail.ModSeq
+	UIDs   []mail.UID
+	ModSeq mail.ModSeq
 }
 
 // Append puts messages into a mailbox, all or none (RFC 3502), by the same
@@ -35,11 +31,6 @@ func (s *Store) Append(ctx context.Context, account mail.AccountID, mailbox mail
 	if len(messages) == 0 {
 		return res, mail.Errorf(mail.CodeInvalid, "nothing to append")
 	}
-	validity, err := s.uidValidity(ctx, account, mailbox)
-	if err != nil {
-		return res, err
-	}
-	res.UIDValidity = validity
 	u, err := s.appendUnit(ctx, mailboxKey{account, mailbox}, messages)
 	if err != nil {
 		return res, err
@@ -51,16 +42,6 @@ func (s *Store) Append(ctx context.Context, account mail.AccountID, mailbox mail
 		res.UIDs, res.ModSeq = append(res.UIDs, f.uid), f.modseq
 	}
 	return res, nil
-}
-
-func (s *Store) uidValidity(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID) (uint32, error) {
-	var validity uint32
-	err := s.pool.QueryRow(ctx, `SELECT uidvalidity FROM mailboxes WHERE account_id = $1 AND id = $2`,
-		int64(account), int64(mailbox)).Scan(&validity)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, noMailbox()
-	}
-	return validity, dbError(err)
 }
 
 func (s *Store) appendUnit(ctx context.Context, k mailboxKey, messages []AppendMessage) (*unit, error) {

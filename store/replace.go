@@ -26,10 +26,6 @@ type replaceWrite struct {
 // are those of Append, and mail.CodeConflict when the message to be replaced is
 // gone.
 func (s *Store) Replace(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, m AppendMessage, old Replaced) (AppendResult, error) {
-	validity, err := s.uidValidity(ctx, account, mailbox)
-	if err != nil {
-		return AppendResult{}, err
-	}
 	u, err := s.appendUnit(ctx, mailboxKey{account, mailbox}, []AppendMessage{m})
 	if err != nil {
 		return AppendResult{}, err
@@ -39,7 +35,7 @@ func (s *Store) Replace(ctx context.Context, account mail.AccountID, mailbox mai
 		return AppendResult{}, err
 	}
 	s.changed(account, old.Mailbox, u.replaces.modseq)
-	return AppendResult{UIDValidity: validity, UIDs: []mail.UID{u.filed[0].uid}, ModSeq: u.filed[0].modseq}, nil
+	return AppendResult{UIDs: []mail.UID{u.filed[0].uid}, ModSeq: u.filed[0].modseq}, nil
 }
 
 // queueReplaced takes the message out before the new one is filed: UIDs,

@@ -94,9 +94,9 @@ func (s *Server) imapValid(ctx context.Context, id auth.Identity) ([]string, err
 }
 
 // replace stores what a client uploads in the place of another message.
-func (s *Server) replace(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, m imapd.AppendMessage, old imapd.Replaced) (uint32, mail.UIDSet, error) {
+func (s *Server) replace(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, m imapd.AppendMessage, old imapd.Replaced) (mail.UIDSet, error) {
 	r, err := s.store.Replace(ctx, account, mailbox, toStore(m), store.Replaced{Mailbox: old.Mailbox, UID: old.UID})
-	return r.UIDValidity, mail.UIDSetOf(r.UIDs...), err
+	return mail.UIDSetOf(r.UIDs...), err
 }
 
 func toStore(m imapd.AppendMessage) store.AppendMessage {
@@ -104,7 +104,7 @@ func toStore(m imapd.AppendMessage) store.AppendMessage {
 }
 
 // append stores what a client uploads.
-func (s *Server) append(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []imapd.AppendMessage) (uint32, mail.UIDSet, error) {
+func (s *Server) append(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, messages []imapd.AppendMessage) (mail.UIDSet, error) {
 	var all []store.AppendMessage
 	for _, m := range messages {
 		all = append(all, toStore(m))
@@ -114,5 +114,5 @@ func (s *Server) append(ctx context.Context, account mail.AccountID, mailbox mai
 	for _, u := range r.UIDs { // in the order given, which is ascending
 		uids.Append(u)
 	}
-	return r.UIDValidity, uids, err
+	return uids, err
 }
