@@ -100,6 +100,7 @@ func (b *box) uses(to mail.MailboxID) []use {
 	flip := func(i int) mail.StoreMode { return mail.StoreAdd + mail.StoreMode(i%2) }
 	next := mail.UID(1)
 	ten := func() mail.UIDSet { next += 10; return mail.UIDSet{{Lo: next, Hi: next + 9}} }
+	apart := func() mail.UIDSet { next += 10; return mail.UIDSetOf(next, next+3, next+6) }
 	spread := mail.UIDSetOf(1, 500, 7000, 7002, 19999)
 	return []use{
 		{"FETCH of one", 100, 40, func(int) error { b.fetch(one(19000), mail.ColEnvelope); return nil }},
@@ -130,6 +131,16 @@ func (b *box) uses(to mail.MailboxID) []use {
 		}},
 		{"EXPUNGE of ten", 100, 200, func(int) error {
 			set := ten()
+			b.store(mail.StoreArgs{UIDs: set, Mode: mail.StoreAdd, Flags: mail.FlagDeleted})
+			_, err := s.Expunge(t.Context(), b.acct, b.inbox, &set)
+			return err
+		}},
+		{"MOVE of three apart", 100, 200, func(int) error {
+			_, err := s.Move(t.Context(), b.acct, b.inbox, apart(), to)
+			return err
+		}},
+		{"EXPUNGE of three apart", 100, 200, func(int) error {
+			set := apart()
 			b.store(mail.StoreArgs{UIDs: set, Mode: mail.StoreAdd, Flags: mail.FlagDeleted})
 			_, err := s.Expunge(t.Context(), b.acct, b.inbox, &set)
 			return err

@@ -25,6 +25,16 @@ func bounds(set mail.UIDSet) (lo, hi []int64) {
 	return lo, hi
 }
 
+// forSet gives the one of two statements that a set asks for, with its $3 and
+// $4: that for any ranges, or that for one.
+func forSet(sqls [2]string, set mail.UIDSet) (sql string, lo, hi any) {
+	if len(set) == 1 {
+		return sqls[1], int64(set[0].Lo), int64(set[0].Hi)
+	}
+	lo, hi = bounds(set)
+	return sqls[0], lo, hi
+}
+
 // multirange is a UID set on the wire.
 type multirange = pgtype.Multirange[pgtype.Range[int64]]
 
@@ -72,7 +82,7 @@ func (s *Store) slices(ctx context.Context, acct mail.AccountID, mbox mail.Mailb
 		return []mail.UIDSet{set}, nil
 	}
 	var ends []mail.UID
-	if flags == 0 && set.Len() <= denseSlices*sliceRows {
+	if set.Len() <= denseSlices*sliceRows {
 		return cutByUID(set), nil
 	}
 	err := s.pinned(ctx, func(b *pgx.Batch) {
