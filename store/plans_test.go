@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"math"
 	"testing"
 
 	"postroom/internal/mail"
@@ -147,6 +148,14 @@ func (b *box) uses(to mail.MailboxID) []use {
 		}},
 		{"SEARCH of a rare word", 100, 200, func(int) error { return b.candidates(5, 1000) }},
 		{"SEARCH of a frequent word", 100, n + 2100, func(int) error { return b.candidates(everyGram, 1000) }},
+		{"between, of all", 100, n + 100, func(int) error {
+			_, _, err := s.MessagesBetween(t.Context(), b.acct, b.inbox, mail.UIDSet{{Lo: 10000, Hi: 29000}}, mail.BySize, 0, 100)
+			return err
+		}},
+		{"between, of a few", 100, 80, func(int) error {
+			_, _, err := s.MessagesBetween(t.Context(), b.acct, b.inbox, spread, mail.ByReceived, 0, math.MaxInt64)
+			return err
+		}},
 		{"the next to index", 100, 300, func(int) error { _, _, err := s.ToIndex(t.Context(), b.acct, b.inbox, 12000, 64); return err }},
 		{"STORE of all", 3, 5 * n, func(i int) error {
 			b.store(mail.StoreArgs{UIDs: all, Mode: flip(i), Flags: mail.FlagFlagged})

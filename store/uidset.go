@@ -83,7 +83,7 @@ func (s *Store) slices(ctx context.Context, acct mail.AccountID, mbox mail.Mailb
 	}
 	var ends []mail.UID
 	if set.Len() <= denseSlices*sliceRows {
-		return cutByUID(set), nil
+		return cutByUID(set, sliceRows), nil
 	}
 	err := s.pinned(ctx, func(b *pgx.Batch) {
 		b.Queue(sqlCut, acct, mbox, set[0].Lo, set[len(set)-1].Hi, toMultirange(set), int16(flags), sliceRows).
@@ -102,10 +102,10 @@ func (s *Store) slices(ctx context.Context, acct mail.AccountID, mbox mail.Mailb
 // asking how many of them there are: most mailboxes have few gaps.
 const denseSlices = 32
 
-// cutByUID cuts a set into pieces of sliceRows UIDs.
-func cutByUID(set mail.UIDSet) []mail.UIDSet {
+// cutByUID cuts a set into pieces of at most so many UIDs.
+func cutByUID(set mail.UIDSet, most int64) []mail.UIDSet {
 	var ends []mail.UID
-	room := int64(sliceRows)
+	room := most
 	for _, r := range set {
 		for lo := int64(r.Lo); ; {
 			n := int64(r.Hi) - lo + 1
@@ -115,7 +115,7 @@ func cutByUID(set mail.UIDSet) []mail.UIDSet {
 			}
 			lo += room
 			ends = append(ends, mail.UID(lo-1))
-			room = sliceRows
+			room = most
 		}
 	}
 	return cut(set, ends)

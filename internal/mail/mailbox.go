@@ -117,6 +117,28 @@ type MessageRow struct {
 	SentAt         time.Time // zero when none
 }
 
+// RowValue names a number of a MessageRow that a store can compare without
+// giving the rows.
+type RowValue uint8
+
+// The values: microseconds since 1970, and octets.
+const (
+	ByReceived RowValue = iota
+	BySaved
+	BySize
+)
+
+// Of gives the value of a row.
+func (v RowValue) Of(r *MessageRow) int64 {
+	switch v {
+	case ByReceived:
+		return r.Received.UnixMicro()
+	case BySaved:
+		return r.Saved.UnixMicro()
+	}
+	return r.Size
+}
+
 // MailboxStatus is a mailbox with what it holds.
 type MailboxStatus struct {
 	Mailbox
