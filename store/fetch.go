@@ -26,6 +26,9 @@ const (
 // returns; an error of fn ends it and is given back as it is. UIDs that are not
 // there are passed over.
 func (s *Store) FetchMessages(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error {
+	if cols&mail.ColBlob != 0 {
+		cols &^= mail.ColUnlisted
+	}
 	f := fetch{s: s, acct: acct, mbox: mbox, cols: cols, q: fetchQuery(cols), dense: mayBeDense(cols), limit: fetchFirst, left: uids}
 	now, next := &fetchBatch{}, &fetchBatch{}
 	for wait := f.begin(ctx, now); wait != nil; now, next = next, now {
@@ -219,6 +222,9 @@ func (b *fetchBatch) columns(m *mail.MessageRow, v [][]byte, cols mail.Columns) 
 	}
 	if cols&mail.ColOctets != 0 {
 		m.Octets = b.keep(next())
+	}
+	if cols&mail.ColUnlisted != 0 {
+		m.BlobID, m.Prefix, m.HeaderSize = mail.BlobID(rawInt64(next())), b.keep(next()), rawInt64(next())
 	}
 }
 

@@ -95,3 +95,24 @@ func TestFetchPassesOverALostMessage(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Where a message has no Fields, its header can be read in their stead.
+func TestFetchOfUnlisted(t *testing.T) {
+	b := newBox(t)
+	b.fill(b.inbox, 200)
+	b.exec(`UPDATE messages SET fields = '' WHERE size = 100 + 150`)
+	for _, set := range []mail.UIDSet{all, one(150), one(151)} {
+		for _, more := range []mail.Columns{0, mail.ColPreview, mail.ColBlob} {
+			err := b.s.FetchMessages(t.Context(), b.acct, b.inbox, set, mail.ColFields|mail.ColUnlisted|more, func(m *mail.MessageRow) error {
+				if want := m.UID == 150 || more == mail.ColBlob; (m.BlobID != 0) != want || (string(m.Prefix) == "P") != want ||
+					(m.HeaderSize == 50) != want || (len(m.Fields) == 0) != (m.UID == 150) {
+					t.Errorf("more %d: got %+v", more, m)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

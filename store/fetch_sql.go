@@ -21,7 +21,12 @@ var columnGroups = []struct {
 	{mail.ColPreview, ", g.preview"},
 	{mail.ColThread, ", g.thread_id, g.message_id, g.sent_at"},
 	{mail.ColOctets, ", z.data"},
+	{mail.ColUnlisted, unlisted("blob_id") + unlisted("prefix") + unlisted("header_size")},
 }
+
+// unlisted is a column that is wanted only where the fields beside the message
+// do not say it.
+func unlisted(column string) string { return ", CASE WHEN g.fields = '' THEN g." + column + " END" }
 
 // smallMessage is up to how many octets a message's blob is read with its row.
 const smallMessage = 64 << 10

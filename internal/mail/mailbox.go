@@ -81,6 +81,7 @@ const (
 	ColPreview                           // Preview
 	ColThread                            // ThreadID, MessageIDField, SentAt
 	ColOctets                            // Octets; goes with ColBlob
+	ColUnlisted                          // ColBlob of messages that have no Fields
 	// WithExpunged also gives messages that were expunged and are still kept:
 	// only for a view that still holds them.
 	WithExpunged
