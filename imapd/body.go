@@ -193,7 +193,7 @@ func (sec *section) listed() bool {
 // columns is what find and copy read of the row.
 func (sec *section) columns() mail.Columns {
 	if sec.listed() {
-		return mail.ColBlob | mail.ColFields
+		return mail.ColFields | mail.ColUnlisted
 	}
 	cols := mail.ColBlob | mail.ColOctets
 	if len(sec.path) > 0 {

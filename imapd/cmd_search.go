@@ -16,6 +16,7 @@ type searchArgs struct {
 	key      criterion
 	sets     []*pendingSet
 	hints    []*hint
+	ranges   []*between
 	scope    []func(*candidate) bool // what it looks at, at most
 	modseq   bool                    // MODSEQ was searched for
 	// whole: not for a part of the messages (RFC 9738 §3.3).
@@ -161,7 +162,7 @@ func (s *session) evaluate(ctx context.Context, a *searchArgs) ([]result, error)
 	for _, set := range a.sets {
 		set.resolve(s)
 	}
-	q := &query{s: s, key: a.key, hints: a.hints, among: allUIDs}
+	q := &query{s: s, key: a.key, hints: a.hints, ranges: a.ranges, among: allUIDs}
 	switch {
 	case s.messageLimit() == 0:
 	case a.whole:
@@ -201,13 +202,15 @@ func (s *session) keywordsKnown(ctx context.Context) error {
 	return nil
 }
 
-// query asks the snapshot first, then the rows of what is still open.
+// query asks the snapshot first, then the index and the store about many
+// messages at once, then the rows of what is still open.
 type query struct {
-	s     *session
-	key   criterion
-	hints []*hint
-	among mail.UIDSet // only these are looked at
-	found []result
+	s      *session
+	key    criterion
+	hints  []*hint
+	ranges []*between
+	among  mail.UIDSet // only these are looked at
+	found  []result
 }
 
 // allUIDs holds every message.
@@ -215,6 +218,7 @@ var allUIDs = mail.UIDSet{{Lo: 1, Hi: ^mail.UID(0)}}
 
 func (q *query) run(ctx context.Context) error {
 	defer forget(q.hints)
+	defer forgetRanges(q.ranges)
 	open, err := q.snapshot(ctx)
 	if err != nil {
 		return err
@@ -226,8 +230,11 @@ func (q *query) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if open, err = q.judge(ctx, open); err != nil {
+		return err
+	}
 	// What cheaper keys decide needs no octets.
-	if q.key.cheap && q.key.cost == costOctets {
+	if (q.key.cheap || !q.judged()) && q.key.cost == costOctets {
 		if open, err = q.rows(ctx, open, q.key.cheapCols, true); err != nil {
 			return err
 		}

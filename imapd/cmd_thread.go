@@ -67,7 +67,7 @@ func (s *session) thread(ctx context.Context, a *threadArgs, uid bool) (reply, e
 	threads := a.algorithm.begin()
 	cols := mail.ColThread | mail.ColEnvelope
 	if a.algorithm.ancestors {
-		cols |= mail.ColFields | mail.ColBlob
+		cols |= mail.ColFields | mail.ColUnlisted
 	}
 	err = s.eachRow(ctx, found, cols, func(i int, r *mail.MessageRow) error {
 		m := threadMessage(r)

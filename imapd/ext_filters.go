@@ -105,7 +105,7 @@ func (s *session) fill(ctx context.Context, a *searchArgs) error {
 	for _, x := range list {
 		f.values[strings.TrimPrefix(x.Entry, filterValues+"/")] = string(x.Value)
 	}
-	a.filled, a.sets, a.scope, a.hints, a.relevant = true, nil, nil, nil, nil
+	a.filled, a.sets, a.scope, a.hints, a.ranges, a.relevant = true, nil, nil, nil, nil, nil
 	a.readKeys(&searchParser{s: s, d: &d, args: a, filters: f})
 	if f.undefined != "" {
 		return no("UNDEFINED-FILTER "+f.undefined, "no filter of that name")

@@ -1,8 +1,10 @@
 package imapd
 
 import (
-	"context"
+	"math"
 	"time"
+
+	"postroom/internal/mail"
 )
 
 // within parses
@@ -10,15 +12,17 @@ import (
 //	search-key =/ ("OLDER" / "YOUNGER") SP nz-number   ; RFC 5032 §3
 //
 // The internal date is compared, to the second, with the time that many
-// seconds ago (§2).
-func within(cmp func(t, target time.Time) bool) func(*searchParser) criterion {
+// seconds ago (§2), which is another one whenever it is asked.
+func within(bounds func(target time.Time) (above, below int64)) func(*searchParser) criterion {
 	return func(p *searchParser) criterion {
 		p.d.SP()
 		ago := time.Duration(p.d.NZNumber()) * time.Second
 		now := p.s.srv.Now
-		return onRow(costRow, 0, func(_ context.Context, c *candidate) (bool, error) {
-			target := now().Add(-ago).Truncate(time.Second)
-			return cmp(c.row.Received.Truncate(time.Second), target), nil
-		})
+		return p.between(mail.ByReceived, func() (int64, int64) { return bounds(now().Add(-ago).Truncate(time.Second)) })
 	}
 }
+
+func older(target time.Time) (above, below int64) {
+	return math.MinInt64, target.Add(time.Second).UnixMicro()
+}
+func younger(target time.Time) (above, below int64) { return target.UnixMicro() - 1, math.MaxInt64 }

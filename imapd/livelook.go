@@ -76,7 +76,7 @@ func (s *session) lookAgain(ctx context.Context, l *liveSearch, now seenUpTo) er
 			set.resolve(s)
 		}
 	}
-	q := &query{s: s, key: l.args.key, hints: l.args.hints, among: uidsOf(changed)}
+	q := &query{s: s, key: l.args.key, hints: l.args.hints, ranges: l.args.ranges, among: uidsOf(changed)}
 	if err := q.run(ctx); err != nil {
 		return err
 	}

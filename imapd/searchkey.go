@@ -62,16 +62,16 @@ func init() {
 
 		"UIDAFTER":   uidFrom(func(uid, than mail.UID) bool { return uid > than }),
 		"UIDBEFORE":  uidFrom(func(uid, than mail.UID) bool { return uid < than }),
-		"BEFORE":     received(func(day, t time.Time) bool { return day.Before(t) }),
-		"ON":         received(func(day, t time.Time) bool { return day.Equal(t) }),
-		"SINCE":      received(func(day, t time.Time) bool { return !day.Before(t) }),
+		"BEFORE":     day(mail.ByReceived, beforeDay),
+		"ON":         day(mail.ByReceived, onDay),
+		"SINCE":      day(mail.ByReceived, sinceDay),
 		"SENTBEFORE": sent(func(day, t time.Time) bool { return day.Before(t) }),
 		"SENTON":     sent(func(day, t time.Time) bool { return day.Equal(t) }),
 		"SENTSINCE":  sent(func(day, t time.Time) bool { return !day.Before(t) }),
-		"OLDER":      within(func(t, target time.Time) bool { return !t.After(target) }),
-		"YOUNGER":    within(func(t, target time.Time) bool { return !t.Before(target) }),
-		"LARGER":     size(func(n, than int64) bool { return n > than }),
-		"SMALLER":    size(func(n, than int64) bool { return n < than }),
+		"OLDER":      within(older),
+		"YOUNGER":    within(younger),
+		"LARGER":     size(larger),
+		"SMALLER":    size(smaller),
 
 		"BCC":     headerKey("Bcc"),
 		"CC":      headerKey("Cc"),
@@ -87,9 +87,9 @@ func init() {
 		"TEXT":   func(p *searchParser) criterion { return p.text(true) },
 		"MODSEQ": func(p *searchParser) criterion { return p.modSeq() },
 
-		"SAVEDBEFORE":       saved(func(day, t time.Time) bool { return day.Before(t) }),
-		"SAVEDON":           saved(func(day, t time.Time) bool { return day.Equal(t) }),
-		"SAVEDSINCE":        saved(func(day, t time.Time) bool { return !day.Before(t) }),
+		"SAVEDBEFORE":       day(mail.BySaved, beforeDay),
+		"SAVEDON":           day(mail.BySaved, onDay),
+		"SAVEDSINCE":        day(mail.BySaved, sinceDay),
 		"SAVEDATESUPPORTED": func(*searchParser) criterion { return onSnapshot(func(*candidate) bool { return true }) },
 
 		"EMAILID":  objectIDKey(0, func(r *mail.MessageRow) string { return emailID(r.MessageID) }),
@@ -206,18 +206,6 @@ func (p *searchParser) modSeq() criterion {
 	return onSnapshot(func(c *candidate) bool { return c.flags.ModSeq >= least })
 }
 
-// received compares the internal date "disregarding time and timezone": the
-// day is that of FETCH INTERNALDATE, which is told in UTC.
-func received(cmp func(day, t time.Time) bool) func(*searchParser) criterion {
-	return func(p *searchParser) criterion {
-		p.d.SP()
-		t := p.d.Date()
-		return onRow(costRow, 0, func(_ context.Context, c *candidate) (bool, error) {
-			return cmp(dayOf(c.row.Received.UTC()), t), nil
-		})
-	}
-}
-
 // sent compares the Date field as its sender wrote it; a message without one
 // that can be read matches nothing.
 func sent(cmp func(day, t time.Time) bool) func(*searchParser) criterion {
@@ -233,14 +221,4 @@ func sent(cmp func(day, t time.Time) bool) func(*searchParser) criterion {
 
 func dayOf(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
-}
-
-func size(cmp func(n, than int64) bool) func(*searchParser) criterion {
-	return func(p *searchParser) criterion {
-		p.d.SP()
-		than := int64(p.d.Number64())
-		return onRow(costRow, 0, func(_ context.Context, c *candidate) (bool, error) {
-			return cmp(c.row.Size, than), nil
-		})
-	}
 }

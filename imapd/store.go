@@ -58,6 +58,9 @@ type Store interface {
 	// SearchCandidates gives what may contain a string with these grams; not ok:
 	// anything may.
 	SearchCandidates(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, grams []int32, most int) (set mail.UIDSet, ok bool, err error)
+	// MessagesBetween gives those with a value above one number and below
+	// another; not ok: some are not there any more.
+	MessagesBetween(ctx context.Context, account mail.AccountID, mailbox mail.MailboxID, uids mail.UIDSet, value mail.RowValue, above, below int64) (set mail.UIDSet, ok bool, err error)
 	Quota(ctx context.Context, account mail.AccountID) (mail.Quota, error)
 }
 

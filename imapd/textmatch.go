@@ -51,7 +51,7 @@ func headerKey(name string) func(*searchParser) criterion {
 		p.d.SP()
 		cost, cols := costOctets, mail.ColBlob|mail.ColOctets
 		if message.IsListed(name) {
-			cost, cols = costFields, mail.ColBlob|mail.ColFields
+			cost, cols = costFields, mail.ColFields|mail.ColUnlisted
 		}
 		return p.texts(func(m *searchtext.Matcher) criterion {
 			return p.hinted(onRow(cost, cols, func(ctx context.Context, c *candidate) (bool, error) { return c.fieldHas(ctx, name, m) }), m.FieldGrams(name))

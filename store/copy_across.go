@@ -151,9 +151,9 @@ func (s *Store) copyAcross(ctx context.Context, a mail.CopyArgs, c keywordMap, s
 		if r, err = s.copyRows(ctx, tx, a, c, set); err != nil || r.n == 0 || !move {
 			return err
 		}
-		lo, hi := bounds(set)
+		sql, lo, hi := forSet(sqlExpunges, set)
 		var gone multirange
-		return tx.QueryRow(ctx, sqlExpunge, a.Account, a.Mailbox, lo, hi, int16(0)).Scan(&r.srcModSeq, &gone)
+		return tx.QueryRow(ctx, sql, a.Account, a.Mailbox, lo, hi, int16(0)).Scan(&r.srcModSeq, &gone)
 	})
 	if err != nil || r.n == 0 {
 		return copied{}, err

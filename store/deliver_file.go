@@ -101,7 +101,7 @@ func (g *group) read(res pgx.BatchResults) error {
 			if err := g.readFiled(res); err != nil {
 				return err
 			}
-		case sqlExpunge:
+		case sqlReplaced:
 			if err := g.readReplaced(res); err != nil {
 				return err
 			}

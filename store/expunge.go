@@ -9,14 +9,10 @@ import (
 )
 
 // sqlExpunge moves messages that have all the flags $5 into expunged.
-const sqlExpunge = `WITH st AS MATERIALIZED (
+func sqlExpunge(one bool) string {
+	return `WITH st AS MATERIALIZED (
 		SELECT s.*, s.highestmodseq + 1 AS modseq FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
-	), picked AS MATERIALIZED (
-		SELECT m.account_id, m.mailbox_id, m.uid FROM ` + sqlPicked + ` WHERE m.flags & $5::smallint = $5
-	), gone AS (
-		DELETE FROM mailbox_messages m USING picked p WHERE ` + sqlIsPicked + `
-		RETURNING m.uid, m.message_id, m.flags, m.keywords, m.received_at, m.saved_at, m.size
-	), held AS (
+	), ` + sqlTaken(one, "m.flags & $5::smallint = $5") + `, held AS (
 		INSERT INTO expunged (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size, expunged_at)
 		SELECT $1, $2, uid, message_id, st.modseq, flags, keywords, received_at, saved_at, size, statement_timestamp() FROM gone, st
 	), d AS (` + sqlSums + ` FROM gone
@@ -26,6 +22,27 @@ const sqlExpunge = `WITH st AS MATERIALIZED (
 			st.bytes - d.bytes, st.deleted_bytes - d.deleted_bytes FROM st, d WHERE d.n > 0
 	)
 	SELECT st.modseq, d.uids FROM st, d WHERE d.n > 0`
+}
+
+// sqlExpunges are the statements for any ranges and for one.
+var sqlExpunges = [2]string{sqlExpunge(false), sqlExpunge(true)}
+
+// sqlTaken are the CTEs that take messages out of mailbox_messages: gone are
+// the rows. One range is deleted along the index, at a quarter of the cost of
+// looking each of its rows up.
+func sqlTaken(one bool, where string) string {
+	const returning = `
+		RETURNING m.uid, m.message_id, m.flags, m.keywords, m.received_at, m.saved_at, m.size
+	)`
+	if one {
+		return `gone AS (
+		DELETE FROM mailbox_messages m WHERE ` + sqlInRange + ` AND ` + where + returning
+	}
+	return `picked AS MATERIALIZED (
+		SELECT m.account_id, m.mailbox_id, m.uid FROM ` + sqlPicked + ` WHERE ` + where + `
+	), gone AS (
+		DELETE FROM mailbox_messages m USING picked p WHERE ` + sqlIsPicked + returning
+}
 
 // sqlSums are what counters need to know of a set of mailbox_messages rows.
 const sqlSums = `SELECT count(*) AS n, range_agg(int8range(uid, uid + 1)) AS uids, coalesce(sum(size), 0) AS bytes,
@@ -68,14 +85,14 @@ func (s *Store) expunge(ctx context.Context, acct mail.AccountID, mbox mail.Mail
 func (s *Store) expungeSlices(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, slices []mail.UIDSet, flags mail.Flags) (mail.ExpungeResult, error) {
 	var res mail.ExpungeResult
 	for _, set := range slices {
-		lo, hi := bounds(set)
+		sql, lo, hi := forSet(sqlExpunges, set)
 		var found []mail.MailboxID
 		var modseq mail.ModSeq
 		var gone multirange
 		err := s.pinned(ctx, func(b *pgx.Batch) {
 			modseq, gone = 0, nil
 			queueLock(b, acct, &found, mbox)
-			b.Queue(sqlExpunge, acct, mbox, lo, hi, int16(flags)).Query(func(rows pgx.Rows) error {
+			b.Queue(sql, acct, mbox, lo, hi, int16(flags)).Query(func(rows pgx.Rows) error {
 				_, err := pgx.ForEachRow(rows, []any{&modseq, &gone}, func() error { return nil })
 				return err
 			})

@@ -26,7 +26,10 @@ const (
 // returns; an error of fn ends it and is given back as it is. UIDs that are not
 // there are passed over.
 func (s *Store) FetchMessages(ctx context.Context, acct mail.AccountID, mbox mail.MailboxID, uids mail.UIDSet, cols mail.Columns, fn func(*mail.MessageRow) error) error {
-	f := fetch{s: s, acct: acct, mbox: mbox, cols: cols, q: fetchQuery(cols), limit: fetchFirst, left: uids}
+	if cols&mail.ColBlob != 0 {
+		cols &^= mail.ColUnlisted
+	}
+	f := fetch{s: s, acct: acct, mbox: mbox, cols: cols, q: fetchQuery(cols), dense: mayBeDense(cols), limit: fetchFirst, left: uids}
 	now, next := &fetchBatch{}, &fetchBatch{}
 	for wait := f.begin(ctx, now); wait != nil; now, next = next, now {
 		if err := <-wait; err != nil {
@@ -49,19 +52,25 @@ type fetch struct {
 	acct  mail.AccountID
 	mbox  mail.MailboxID
 	cols  mail.Columns
-	q     [2]string // by list, by span
+	q     *fetchSQL
+	dense bool // ranges of ids give the messages
 	limit int
 	left  mail.UIDSet // not yet read
 	plain []byte      // the octets of the row that fn has
 }
 
-// fetchBatch is what one statement read.
+// fetchBatch is what was read at once.
 type fetchBatch struct {
 	cols  mail.Columns
 	rows  []mail.MessageRow
-	arena []byte // what the rows' slices point into
-	full  bool   // it reached its bytes before the query's end
+	arena []byte   // what the rows' slices point into
+	full  bool     // it reached its bytes before the query's end
+	seen  int      // rows that the query gave
+	held  int      // rows whose columns the arena has
+	end   mail.UID // of the last of them
 }
+
+func (b *fetchBatch) reset() { *b = fetchBatch{rows: b.rows[:0], arena: b.arena[:0]} }
 
 // begin has the next batch read, and gives where to wait for it; nil: nothing
 // is left.
@@ -101,21 +110,31 @@ func (f *fetch) read(ctx context.Context, b *fetchBatch) error {
 	if !wide {
 		list = f.list()
 	}
+	var err error
+	if wide && f.dense {
+		err = f.readDense(ctx, b, head)
+	} else {
+		err = f.readWhole(ctx, b, head, list)
+	}
+	if err == nil {
+		f.advance(b, head, list)
+	}
+	return err
+}
+
+// readWhole reads rows with all their columns by one statement: those of a
+// list, or of a range when there is none.
+func (f *fetch) readWhole(ctx context.Context, b *fetchBatch, head mail.UIDRange, list mail.UIDSet) error {
 	lo, hi := bounds(list)
-	limit := f.limit
-	err := f.s.pinned(ctx, func(q *pgx.Batch) {
-		*b = fetchBatch{cols: f.cols, rows: b.rows[:0], arena: b.arena[:0]}
-		if wide {
-			q.Queue(f.q[1], f.acct, f.mbox, head.Lo, head.Hi, limit).Query(b.read)
+	return f.s.pinned(ctx, func(q *pgx.Batch) {
+		b.reset()
+		b.cols = f.cols
+		if list == nil {
+			q.Queue(f.q.span, f.acct, f.mbox, head.Lo, head.Hi, f.limit).Query(b.read)
 			return
 		}
-		q.Queue(f.q[0], f.acct, f.mbox, lo, hi).Query(b.read)
+		q.Queue(f.q.list, f.acct, f.mbox, lo, hi).Query(b.read)
 	})
-	if err != nil {
-		return err
-	}
-	f.advance(b, head, list, limit)
-	return nil
 }
 
 // list takes ranges from the front of left, of as many UIDs as the limit.
@@ -136,17 +155,17 @@ func (f *fetch) list() mail.UIDSet {
 }
 
 // advance cuts what was read off left, and fits the limit to the rows' size.
-func (f *fetch) advance(b *fetchBatch, head mail.UIDRange, list mail.UIDSet, limit int) {
+func (f *fetch) advance(b *fetchBatch, head mail.UIDRange, list mail.UIDSet) {
 	done := head.Hi
 	if list != nil {
 		done = list[len(list)-1].Hi
 	}
-	if n := len(b.rows); b.full || list == nil && n == limit {
-		done = b.rows[n-1].UID
+	if b.full || list == nil && b.seen == f.limit {
+		done = b.end
 	}
 	f.left = f.left.Subtract(mail.UIDSet{{Lo: 1, Hi: done}})
 	f.limit = min(2*f.limit, fetchRows)
-	if n := len(b.rows); n > 0 {
+	if n := b.held; n > 0 {
 		per := len(b.arena)/n + 1
 		f.limit = max(1, min(f.limit, fetchBytes/per))
 	}
@@ -164,6 +183,8 @@ func (b *fetchBatch) read(rows pgx.Rows) error {
 			break
 		}
 		b.rows = append(b.rows, b.row(rows.RawValues()))
+		b.seen, b.held = b.seen+1, b.held+1
+		b.end = b.rows[len(b.rows)-1].UID
 	}
 	return rows.Err()
 }
@@ -171,33 +192,40 @@ func (b *fetchBatch) read(rows pgx.Rows) error {
 func (b *fetchBatch) row(v [][]byte) mail.MessageRow {
 	m := mail.MessageRow{MessageFlags: rawFlags(v), MessageID: mail.MessageID(rawInt64(v[4])), Size: rawInt64(v[5]),
 		Received: rawTime(v[6]), Saved: rawTime(v[7]), Expunged: v[8][0] != 0}
-	v = v[9:]
+	b.columns(&m, v[9:], b.cols)
+	return m
+}
+
+// columns reads the columns of messages from those of a row.
+func (b *fetchBatch) columns(m *mail.MessageRow, v [][]byte, cols mail.Columns) {
 	next := func() []byte { col := v[0]; v = v[1:]; return col }
-	if b.cols&mail.ColBlob != 0 {
+	if cols&mail.ColBlob != 0 {
 		m.BlobID, m.Prefix, m.HeaderSize = mail.BlobID(rawInt64(next())), b.keep(next()), rawInt64(next())
 	}
-	if b.cols&mail.ColFields != 0 {
+	if cols&mail.ColFields != 0 {
 		m.Fields = b.keep(next())
 	}
-	if b.cols&mail.ColEnvelope != 0 {
+	if cols&mail.ColEnvelope != 0 {
 		m.Envelope = b.keep(next())
 	}
-	if b.cols&mail.ColBodyStructure != 0 {
+	if cols&mail.ColBodyStructure != 0 {
 		m.BodyStructure = b.keep(next())
 	}
-	if b.cols&mail.ColParts != 0 {
+	if cols&mail.ColParts != 0 {
 		m.Parts = b.keep(next())
 	}
-	if b.cols&mail.ColPreview != 0 {
+	if cols&mail.ColPreview != 0 {
 		m.Preview = string(next())
 	}
-	if b.cols&mail.ColThread != 0 {
+	if cols&mail.ColThread != 0 {
 		m.ThreadID, m.MessageIDField, m.SentAt = mail.ThreadID(rawInt64(next())), string(next()), rawTime(next())
 	}
-	if b.cols&mail.ColOctets != 0 {
+	if cols&mail.ColOctets != 0 {
 		m.Octets = b.keep(next())
 	}
-	return m
+	if cols&mail.ColUnlisted != 0 {
+		m.BlobID, m.Prefix, m.HeaderSize = mail.BlobID(rawInt64(next())), b.keep(next()), rawInt64(next())
+	}
 }
 
 // unpack turns the stored chunk of a row into its octets, one row at a time.

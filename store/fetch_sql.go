@@ -21,25 +21,48 @@ var columnGroups = []struct {
 	{mail.ColPreview, ", g.preview"},
 	{mail.ColThread, ", g.thread_id, g.message_id, g.sent_at"},
 	{mail.ColOctets, ", z.data"},
+	{mail.ColUnlisted, unlisted("blob_id") + unlisted("prefix") + unlisted("header_size")},
 }
+
+// unlisted is a column that is wanted only where the fields beside the message
+// do not say it.
+func unlisted(column string) string { return ", CASE WHEN g.fields = '' THEN g." + column + " END" }
 
 // smallMessage is up to how many octets a message's blob is read with its row.
 const smallMessage = 64 << 10
 
-var fetchQueries sync.Map // mail.Columns -> [2]string
+// fetchSQL are the statements for a set of columns.
+type fetchSQL struct {
+	list          string // by list of ranges $3 to $4
+	span          string // by one range $3 to $4, at most $5 rows
+	base          string // span without columns of messages, for those that follow
+	byRange, byID string // see fetch_dense.go
+}
 
-// fetchQuery gives the statements for a set of columns: by list of ranges $3
-// to $4, and by one range $3 to $4 of at most $5 rows.
-func fetchQuery(cols mail.Columns) [2]string {
+var fetchQueries sync.Map // mail.Columns -> *fetchSQL
+
+func fetchQuery(cols mail.Columns) *fetchSQL {
 	if q, ok := fetchQueries.Load(cols); ok {
-		return q.([2]string)
+		return q.(*fetchSQL)
 	}
-	q := [2]string{
-		fetchUnion(cols, listed, "", " ORDER BY 1"),
-		fetchUnion(cols, spanned, " ORDER BY m.uid LIMIT $5", " ORDER BY 1 LIMIT $5"),
+	const one, all = " ORDER BY m.uid LIMIT $5", " ORDER BY 1 LIMIT $5"
+	columns := columnsOf(cols)
+	q := &fetchSQL{
+		list: fetchUnion(cols, listed, "", " ORDER BY 1"), span: fetchUnion(cols, spanned, one, all),
+		base: fetchUnion(0, spanned, one, all), byRange: byRange(columns), byID: byID(columns),
 	}
 	fetchQueries.Store(cols, q)
 	return q
+}
+
+// columnsOf lists the columns of messages g, and of octets z.
+func columnsOf(cols mail.Columns) (list string) {
+	for _, g := range columnGroups {
+		if cols&g.bit != 0 {
+			list += g.list
+		}
+	}
+	return list
 }
 
 // Where the rows come from; see pinned.go for the OFFSET 0.
@@ -68,16 +91,13 @@ func fetchUnion(cols mail.Columns, from, order, outer string) string {
 }
 
 func fetchSelect(cols mail.Columns, from, expunged string) string {
-	q := "SELECT m.uid, m.modseq, m.flags, m.keywords, m.message_id, m.size, m.received_at, m.saved_at, " + expunged
-	var joined string
-	for _, g := range columnGroups {
-		if cols&g.bit != 0 {
-			q += g.list
-			joined = withMessage
-		}
+	columns, joined := columnsOf(cols), ""
+	if columns != "" {
+		joined = withMessage
 	}
 	if cols&mail.ColOctets != 0 {
 		joined += withOctets
 	}
-	return q + " FROM " + from + joined
+	return "SELECT m.uid, m.modseq, m.flags, m.keywords, m.message_id, m.size, m.received_at, m.saved_at, " + expunged + columns +
+		" FROM " + from + joined
 }

@@ -129,12 +129,7 @@ func (s *Store) storeSlice(ctx context.Context, a mail.StoreArgs, set mail.UIDSe
 	if a.UnchangedSince != nil {
 		unchanged = int64(min(*a.UnchangedSince, math.MaxInt64))
 	}
-	sqls := sqlStores[a.Mode][min(len(keywords), 1)]
-	sql := sqls[0]
-	var lo, hi any
-	if lo, hi = bounds(set); len(set) == 1 {
-		sql, lo, hi = sqls[1], int64(set[0].Lo), int64(set[0].Hi)
-	}
+	sql, lo, hi := forSet(sqlStores[a.Mode][min(len(keywords), 1)], set)
 	var found []mail.MailboxID
 	var slice stored
 	err := s.pinned(ctx, func(b *pgx.Batch) {

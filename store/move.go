@@ -13,18 +13,14 @@ import (
 // rows come from the DELETE, under both locks, so that two sessions that move
 // the same message move it once. The source keeps them as moved: FETCH of a
 // view that still counts them finds them, and no byte is held twice.
-const sqlMove = `WITH dst AS MATERIALIZED (
+func sqlMove(one bool) string {
+	return `WITH dst AS MATERIALIZED (
 		SELECT s.uidnext, s.highestmodseq + 1 AS modseq, b.uidvalidity
 		FROM mailbox_counters s JOIN mailboxes b ON b.account_id = s.account_id AND b.id = s.mailbox_id
 		WHERE s.account_id = $1 AND s.mailbox_id = $5
 	), st AS MATERIALIZED (
 		SELECT s.highestmodseq + 1 AS modseq FROM mailbox_counters s WHERE s.account_id = $1 AND s.mailbox_id = $2
-	), picked AS MATERIALIZED (
-		SELECT m.account_id, m.mailbox_id, m.uid FROM ` + sqlPicked + ` WHERE EXISTS (SELECT FROM dst)
-	), gone AS (
-		DELETE FROM mailbox_messages m USING picked p WHERE ` + sqlIsPicked + `
-		RETURNING m.uid, m.message_id, m.flags, m.keywords, m.received_at, m.saved_at, m.size
-	), held AS (
+	), ` + sqlTaken(one, "EXISTS (SELECT FROM dst)") + `, held AS (
 		INSERT INTO expunged (account_id, mailbox_id, uid, message_id, modseq, flags, keywords, received_at, saved_at, size, expunged_at, moved)
 		SELECT $1, $2, uid, message_id, st.modseq, flags, keywords, received_at, saved_at, size, statement_timestamp(), true FROM gone, st
 	), filed AS (
@@ -49,6 +45,10 @@ const sqlMove = `WITH dst AS MATERIALIZED (
 		WHERE d.n > 0
 	)
 	SELECT dst.uidvalidity, dst.uidnext, dst.modseq, d.n, d.uids, st.modseq FROM dst, st, d`
+}
+
+// sqlMoves are the statements for any ranges and for one.
+var sqlMoves = [2]string{sqlMove(false), sqlMove(true)}
 
 // Move moves messages to another mailbox of the account, or to new UIDs of the
 // same, in slices of a transaction each (RFC 6851 §3.3 asks that each message
@@ -81,13 +81,13 @@ func (s *Store) Move(ctx context.Context, acct mail.AccountID, src mail.MailboxI
 }
 
 func (s *Store) moveSlice(ctx context.Context, acct mail.AccountID, src mail.MailboxID, set mail.UIDSet, dst mail.MailboxID, res *mail.CopyResult) error {
-	lo, hi := bounds(set)
+	sql, lo, hi := forSet(sqlMoves, set)
 	var found []mail.MailboxID
 	var r copied
 	err := s.pinned(ctx, func(b *pgx.Batch) {
 		r = copied{}
 		queueLock(b, acct, &found, src, dst)
-		b.Queue(sqlMove, acct, src, lo, hi, dst).Query(func(rows pgx.Rows) error {
+		b.Queue(sql, acct, src, lo, hi, dst).Query(func(rows pgx.Rows) error {
 			_, err := pgx.ForEachRow(rows, []any{&r.validity, &r.uidnext, &r.modseq, &r.n, &r.uids, &r.srcModSeq}, func() error {
 				r.found = true
 				return nil

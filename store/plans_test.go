@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"math"
 	"testing"
 
 	"postroom/internal/mail"
@@ -100,12 +101,13 @@ func (b *box) uses(to mail.MailboxID) []use {
 	flip := func(i int) mail.StoreMode { return mail.StoreAdd + mail.StoreMode(i%2) }
 	next := mail.UID(1)
 	ten := func() mail.UIDSet { next += 10; return mail.UIDSet{{Lo: next, Hi: next + 9}} }
+	apart := func() mail.UIDSet { next += 10; return mail.UIDSetOf(next, next+3, next+6) }
 	spread := mail.UIDSetOf(1, 500, 7000, 7002, 19999)
 	return []use{
 		{"FETCH of one", 100, 40, func(int) error { b.fetch(one(19000), mail.ColEnvelope); return nil }},
 		{"FETCH of a few", 100, 80, func(int) error { b.fetch(spread, mail.ColEnvelope); return nil }},
 		{"FETCH of a few, with expunged", 100, 80, func(int) error { b.fetch(spread, mail.ColEnvelope|mail.WithExpunged); return nil }},
-		{"FETCH of all", 3, 2*n + 2000, func(int) error { b.fetch(all, mail.ColEnvelope); return nil }},
+		{"FETCH of all", 3, 3*n + 2000, func(int) error { b.fetch(all, mail.ColEnvelope); return nil }},
 		{"load", 100, n + 100, func(int) error { b.load(b.inbox); return nil }},
 		{"STORE of one", 100, 100, func(i int) error {
 			b.store(mail.StoreArgs{UIDs: one(7), Mode: flip(i), Flags: mail.FlagSeen})
@@ -134,8 +136,26 @@ func (b *box) uses(to mail.MailboxID) []use {
 			_, err := s.Expunge(t.Context(), b.acct, b.inbox, &set)
 			return err
 		}},
+		{"MOVE of three apart", 100, 200, func(int) error {
+			_, err := s.Move(t.Context(), b.acct, b.inbox, apart(), to)
+			return err
+		}},
+		{"EXPUNGE of three apart", 100, 200, func(int) error {
+			set := apart()
+			b.store(mail.StoreArgs{UIDs: set, Mode: mail.StoreAdd, Flags: mail.FlagDeleted})
+			_, err := s.Expunge(t.Context(), b.acct, b.inbox, &set)
+			return err
+		}},
 		{"SEARCH of a rare word", 100, 200, func(int) error { return b.candidates(5, 1000) }},
 		{"SEARCH of a frequent word", 100, n + 2100, func(int) error { return b.candidates(everyGram, 1000) }},
+		{"between, of all", 100, n + 100, func(int) error {
+			_, _, err := s.MessagesBetween(t.Context(), b.acct, b.inbox, mail.UIDSet{{Lo: 10000, Hi: 29000}}, mail.BySize, 0, 100)
+			return err
+		}},
+		{"between, of a few", 100, 80, func(int) error {
+			_, _, err := s.MessagesBetween(t.Context(), b.acct, b.inbox, spread, mail.ByReceived, 0, math.MaxInt64)
+			return err
+		}},
 		{"the next to index", 100, 300, func(int) error { _, _, err := s.ToIndex(t.Context(), b.acct, b.inbox, 12000, 64); return err }},
 		{"STORE of all", 3, 5 * n, func(i int) error {
 			b.store(mail.StoreArgs{UIDs: all, Mode: flip(i), Flags: mail.FlagFlagged})

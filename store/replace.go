@@ -38,6 +38,8 @@ func (s *Store) Replace(ctx context.Context, account mail.AccountID, mailbox mai
 	return AppendResult{UIDs: []mail.UID{u.filed[0].uid}, ModSeq: u.filed[0].modseq}, nil
 }
 
+var sqlReplaced = sqlExpunges[1]
+
 // queueReplaced takes the message out before the new one is filed: UIDs,
 // modseqs and the quota then follow from what is left. A unit that replaces is
 // a group of its own, so all its locks are taken here, in order.
@@ -49,10 +51,9 @@ func (g *group) queueReplaced() {
 	}
 	r.modseq = 0
 	k := u.messages[0].mailboxKey
-	lo, hi := bounds(mail.UIDSet{{Lo: r.UID, Hi: r.UID}})
 	g.batch.Queue(sqlPin)
 	g.batch.Queue(sqlLockStates, k.account, []mail.MailboxID{k.mailbox, r.Mailbox})
-	g.batch.Queue(sqlExpunge, k.account, r.Mailbox, lo, hi, int16(0))
+	g.batch.Queue(sqlReplaced, k.account, r.Mailbox, int64(r.UID), int64(r.UID), int16(0))
 }
 
 func (g *group) readReplaced(res pgx.BatchResults) error {

@@ -25,6 +25,16 @@ func bounds(set mail.UIDSet) (lo, hi []int64) {
 	return lo, hi
 }
 
+// forSet gives the one of two statements that a set asks for, with its $3 and
+// $4: that for any ranges, or that for one.
+func forSet(sqls [2]string, set mail.UIDSet) (sql string, lo, hi any) {
+	if len(set) == 1 {
+		return sqls[1], int64(set[0].Lo), int64(set[0].Hi)
+	}
+	lo, hi = bounds(set)
+	return sqls[0], lo, hi
+}
+
 // multirange is a UID set on the wire.
 type multirange = pgtype.Multirange[pgtype.Range[int64]]
 
@@ -72,8 +82,8 @@ func (s *Store) slices(ctx context.Context, acct mail.AccountID, mbox mail.Mailb
 		return []mail.UIDSet{set}, nil
 	}
 	var ends []mail.UID
-	if flags == 0 && set.Len() <= denseSlices*sliceRows {
-		return cutByUID(set), nil
+	if set.Len() <= denseSlices*sliceRows {
+		return cutByUID(set, sliceRows), nil
 	}
 	err := s.pinned(ctx, func(b *pgx.Batch) {
 		b.Queue(sqlCut, acct, mbox, set[0].Lo, set[len(set)-1].Hi, toMultirange(set), int16(flags), sliceRows).
@@ -92,10 +102,10 @@ func (s *Store) slices(ctx context.Context, acct mail.AccountID, mbox mail.Mailb
 // asking how many of them there are: most mailboxes have few gaps.
 const denseSlices = 32
 
-// cutByUID cuts a set into pieces of sliceRows UIDs.
-func cutByUID(set mail.UIDSet) []mail.UIDSet {
+// cutByUID cuts a set into pieces of at most so many UIDs.
+func cutByUID(set mail.UIDSet, most int64) []mail.UIDSet {
 	var ends []mail.UID
-	room := int64(sliceRows)
+	room := most
 	for _, r := range set {
 		for lo := int64(r.Lo); ; {
 			n := int64(r.Hi) - lo + 1
@@ -105,7 +115,7 @@ func cutByUID(set mail.UIDSet) []mail.UIDSet {
 			}
 			lo += room
 			ends = append(ends, mail.UID(lo-1))
-			room = sliceRows
+			room = most
 		}
 	}
 	return cut(set, ends)

@@ -14,7 +14,7 @@ func TestCutByUID(t *testing.T) {
 		{{Lo: 1<<32 - sliceRows - 1, Hi: 1<<32 - 1}}, {{Lo: 1<<32 - sliceRows, Hi: 1<<32 - 1}},
 	} {
 		var all mail.UIDSet
-		for _, part := range cutByUID(set) {
+		for _, part := range cutByUID(set, sliceRows) {
 			if n := part.Len(); n == 0 || n > sliceRows {
 				t.Errorf("%v: a piece of %d", set, n)
 			}

@@ -81,6 +81,7 @@ const (
 	ColPreview                           // Preview
 	ColThread                            // ThreadID, MessageIDField, SentAt
 	ColOctets                            // Octets; goes with ColBlob
+	ColUnlisted                          // ColBlob of messages that have no Fields
 	// WithExpunged also gives messages that were expunged and are still kept:
 	// only for a view that still holds them.
 	WithExpunged
@@ -115,6 +116,28 @@ type MessageRow struct {
 	ThreadID       ThreadID
 	MessageIDField string
 	SentAt         time.Time // zero when none
+}
+
+// RowValue names a number of a MessageRow that a store can compare without
+// giving the rows.
+type RowValue uint8
+
+// The values: microseconds since 1970, and octets.
+const (
+	ByReceived RowValue = iota
+	BySaved
+	BySize
+)
+
+// Of gives the value of a row.
+func (v RowValue) Of(r *MessageRow) int64 {
+	switch v {
+	case ByReceived:
+		return r.Received.UnixMicro()
+	case BySaved:
+		return r.Saved.UnixMicro()
+	}
+	return r.Size
 }
 
 // MailboxStatus is a mailbox with what it holds.

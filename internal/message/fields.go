@@ -34,7 +34,10 @@ func (f *Field) split() {
 	if i <= 0 {
 		return
 	}
-	name := bytes.TrimRight(f.Raw[:i], " \t")
+	name := f.Raw[:i]
+	for len(name) > 0 && (name[len(name)-1] == ' ' || name[len(name)-1] == '\t') {
+		name = name[:len(name)-1]
+	}
 	if len(name) == 0 {
 		return
 	}
