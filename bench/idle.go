@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"postroom/e2e/client"
 )
 
@@ -18,22 +20,24 @@ func benchIdle(ctx context.Context, r *rig, o options) ([]figure, error) {
 	for _, f := range []struct {
 		name, goal string
 		n          int
-		fresh      bool // in a process that has served nobody: what others left is not to be reused
+		warm       bool
 		open       func(i int) (*client.IMAP, error)
 	}{
-		{"PSS per selected idle connection, plain", "<= 40", o.idle, false, func(i int) (*client.IMAP, error) { return r.idle(i, nil) }},
-		{"PSS per selected idle connection, TLS", "", o.idle, false, func(i int) (*client.IMAP, error) { return r.idle(i, r.tls) }},
-		{"PSS per connection before login, plain", "< 20", 2 * o.idle, true, func(int) (*client.IMAP, error) { return client.DialIMAP(r.imap, nil) }},
-		{"PSS per connection before login, TLS", "< 20", 2 * o.idle, true, func(int) (*client.IMAP, error) {
+		{"PSS per selected idle connection, plain", "<= 40", o.idle, true, func(i int) (*client.IMAP, error) { return r.idle(i, nil) }},
+		{"PSS per selected idle connection, TLS", "", o.idle, true, func(i int) (*client.IMAP, error) { return r.idle(i, r.tls) }},
+		{"PSS per connection before login, plain", "< 20", o.idle, false, func(int) (*client.IMAP, error) { return client.DialIMAP(r.imap, nil) }},
+		{"PSS per connection before login, TLS", "< 20", o.idle, false, func(int) (*client.IMAP, error) {
 			return client.DialIMAP(r.instance.Ports.IMAPS, r.tls)
 		}},
 	} {
-		if f.fresh {
-			if err := r.restart(ctx); err != nil {
+		// In a process that has served nobody: what others left is not to be reused.
+		if err := r.restart(ctx); err != nil {
+			return nil, err
+		}
+		if f.warm {
+			if err := r.warm(ctx, f.open); err != nil {
 				return nil, err
 			}
-		} else if err := r.warm(f.open); err != nil {
-			return nil, err
 		}
 		each, err := growth(ctx, r, f.n, f.open)
 		if err != nil {
@@ -44,9 +48,13 @@ func benchIdle(ctx context.Context, r *rig, o options) ([]figure, error) {
 	return figures, nil
 }
 
-// warm has one connection of each account open and close again: plans and
-// tables that the first of them makes PostgreSQL read are no cost of each.
-func (r *rig) warm(open func(i int) (*client.IMAP, error)) error {
+// warm has one connection of each account open, all of them ask for something
+// at once and again after half a minute, and close: plans and tables that
+// PostgreSQL reads first, and the sessions of PostgreSQL (5 MB each, as many as the
+// pool may have) are no cost of each connection, and come whenever many have to
+// look at once.
+func (r *rig) warm(ctx context.Context, open func(i int) (*client.IMAP, error)) error {
+	var conns []*client.IMAP
 	for i := range r.accounts {
 		c, err := open(i)
 		if c != nil {
@@ -55,8 +63,45 @@ func (r *rig) warm(open func(i int) (*client.IMAP, error)) error {
 		if err != nil {
 			return err
 		}
+		conns = append(conns, c)
 	}
-	return nil
+	var g errgroup.Group
+	for _, c := range conns {
+		g.Go(func() error {
+			for range 20 {
+				if _, err := c.Write([]byte("DONE\r\nv SELECT INBOX\r\nw STATUS INBOX (MESSAGES)\r\ni IDLE\r\n")); err != nil {
+					return err
+				}
+				if err := readUntil(c, "+ "); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(heal):
+		return nil
+	}
+}
+
+// heal is a little more than the time after which all sessions look at their
+// account again, each by its own statement.
+const heal = 35 * time.Second
+
+// readUntil reads up to a line that begins so.
+func readUntil(c *client.IMAP, begin string) error {
+	for {
+		l, err := c.ReadLine()
+		if err != nil || strings.HasPrefix(l.Text, begin) {
+			return err
+		}
+	}
 }
 
 // idle gives a connection that waits in IDLE.

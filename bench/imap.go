@@ -54,26 +54,26 @@ func benchIMAP(ctx context.Context, r *rig, o options) ([]figure, error) {
 	}
 	var out []figure
 	for _, secure := range []bool{false, true} {
-		figures, err := t.run(ctx, o, ours, theirs, secure)
+		figures, err := t.run(ctx, o, ours, theirs, pass{secure: secure})
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, figures...)
 	}
-	return out, nil
+	if o.others == 0 {
+		return out, nil
+	}
+	figures, err := t.measureAged(ctx, r, o, ours, theirs)
+	return append(out, figures...), err
 }
 
 // run measures every row in every round, by one server right after the other.
-func (t *imapTable) run(ctx context.Context, o options, ours, theirs *imapSide, secure bool) (out []figure, err error) {
-	over := "plain"
-	if secure {
-		over = "TLS"
-	}
+func (t *imapTable) run(ctx context.Context, o options, ours, theirs *imapSide, pass pass) (out []figure, err error) {
 	for _, row := range imapRows() {
-		if !o.wantsRow(row.name) {
+		if !o.wantsRow(row.name) || !pass.wants(row) {
 			continue
 		}
-		p := pair{Name: row.name + ", " + over, Unit: row.unit, Goal: row.goal, More: row.more}
+		p := pair{Name: row.name + ", " + pass.String(), Unit: row.unit, Goal: row.goal, More: row.more}
 		rounds := t.rounds
 		if row.once {
 			rounds = 1
@@ -84,7 +84,7 @@ func (t *imapTable) run(ctx context.Context, o options, ours, theirs *imapSide, 
 				sides[0], sides[1] = theirs, ours
 			}
 			for _, s := range sides {
-				v, err := row.measure(ctx, t, s, secure)
+				v, err := row.measure(ctx, t, s, pass.secure)
 				if err != nil {
 					return nil, fmt.Errorf("%s by %s: %w\n%s", p.Name, s.name, err, s.log())
 				}

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -30,7 +29,7 @@ func (t *imapTable) fill(ctx context.Context, r *rig, o options, ours, theirs *i
 	if err != nil {
 		return fmt.Errorf("fill %s: %w", ours.name, err)
 	}
-	if err := setStatistics(ctx, r, o.stale); err != nil {
+	if err := freshStatistics(ctx, r.database); err != nil {
 		return err
 	}
 	return ours.settled(ctx)
@@ -41,6 +40,9 @@ func (t *imapTable) fill(ctx context.Context, r *rig, o options, ours, theirs *i
 func (t *imapTable) fillAged(ctx context.Context, r *rig, o options, ours *imapSide) error {
 	turns := make(chan struct{}, o.others+t.messages)
 	var n, passed atomic.Int64
+	defer every(30*time.Second, func() {
+		fmt.Fprintf(os.Stderr, "bench: imap: %d of %d messages of other mailboxes …\n", min(n.Load(), int64(o.others)), o.others)
+	})()
 	next := func(int) (letter, bool) {
 		i := n.Add(1)
 		for due := i * int64(t.messages) / int64(o.others); passed.Load() < due; {
@@ -51,7 +53,7 @@ func (t *imapTable) fillAged(ctx context.Context, r *rig, o options, ours *imapS
 		rcpt := r.accounts[1+int(i)%(len(r.accounts)-1)]
 		return letter{"load@outside.example", rcpt, imapMessage(int(i), 2*o.others)}, i <= int64(o.others)
 	}
-	var g errgroup.Group
+	g, ctx := errgroup.WithContext(ctx) // who fails ends the other
 	g.Go(func() error {
 		return ours.with(false, "", func(p *probe) error {
 			for i := range t.messages {
@@ -73,24 +75,18 @@ func (t *imapTable) fillAged(ctx context.Context, r *rig, o options, ours *imapS
 	return g.Wait()
 }
 
-// setStatistics makes PostgreSQL's statistics fresh, or those of empty tables
-// that no autovacuum mends during the run.
-func setStatistics(ctx context.Context, r *rig, stale bool) error {
-	conn, err := pgx.Connect(ctx, r.database)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	if !stale {
-		_, err = conn.Exec(ctx, "VACUUM (ANALYZE)")
-		return err
-	}
-	_, err = conn.Exec(ctx, `DO $$ DECLARE r record; BEGIN
-		FOR r IN SELECT oid::regclass AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
-			EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', r.name);
-		END LOOP;
-		DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace);
-		UPDATE pg_class SET reltuples = 0, relpages = 0 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i');
-		END $$`)
-	return err
+// every calls f again and again until stop is called.
+func every(d time.Duration, f func()) (stop func()) {
+	tick, done := time.NewTicker(d), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-tick.C:
+				f()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { tick.Stop(); close(done) }
 }

@@ -30,7 +30,6 @@ type options struct {
 	stored    int
 	messages  int
 	others    int
-	stale     bool
 	row       string
 	quick     bool
 }
@@ -51,8 +50,7 @@ func main() {
 	flag.StringVar(&o.old, "old", "", "an older postroom binary: the upgrade case fills a store with it")
 	flag.IntVar(&o.stored, "stored", 100_000, "messages of that store")
 	flag.IntVar(&o.messages, "messages", 20_000, "messages of the mailbox in the imap case")
-	flag.IntVar(&o.others, "others", 0, "messages of other mailboxes that arrive between those, in the imap case")
-	flag.BoolVar(&o.stale, "stale", false, "the imap case with statistics of empty tables")
+	flag.IntVar(&o.others, "others", 0, "messages of other mailboxes that arrive between those, in the imap case; then the rows again with stale statistics")
 	flag.StringVar(&o.row, "row", "", "only rows of the imap case whose name holds this")
 	flag.BoolVar(&o.quick, "quick", false, "few messages and rounds: tries the rig, measures nothing")
 	flag.Parse()
