@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -26,11 +25,16 @@ func mayBeDense(cols mail.Columns) bool {
 	return cols&^mail.WithExpunged != 0 && cols&(mail.WithExpunged|mail.ColOctets) == 0
 }
 
-// byRange reads the columns of messages in the range of ids that the messages
-// with UIDs $3 to $4, $5 of them at most, have: not many more than $5.
+// byRange reads the columns of messages in the range of ids that lies between
+// the first and the last of the messages with UIDs $3 to $4, $5 UIDs of them at
+// most, and not many more than $5. Deliveries at one time take ids and UIDs in
+// different order, so some neighbours at both ends are looked at.
 func byRange(columns string) string {
-	return `SELECT g.id` + columns + ` FROM
-		(SELECT min(m.message_id) AS lo, max(m.message_id) AS hi FROM ` + fmt.Sprintf(spanned, "mailbox_messages") + `) r
+	const ids = `SELECT x.message_id FROM mailbox_messages x WHERE x.account_id = $1 AND x.mailbox_id = $2 AND x.uid BETWEEN `
+	return `SELECT g.id` + columns + ` FROM (SELECT min(message_id) AS lo, max(message_id) AS hi FROM (
+			(` + ids + `$3::bigint AND least($4::bigint, $3 + 31))
+			UNION ALL
+			(` + ids + `least($4, $3 + $5::bigint - 1) - 31 AND least($4, $3 + $5 - 1))) e) r
 		CROSS JOIN LATERAL (SELECT * FROM messages y WHERE y.account_id = $1 AND y.id BETWEEN r.lo AND r.hi
 			ORDER BY y.id LIMIT $5 + $5 / 4) g`
 }

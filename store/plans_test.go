@@ -107,7 +107,7 @@ func (b *box) uses(to mail.MailboxID) []use {
 		{"FETCH of one", 100, 40, func(int) error { b.fetch(one(19000), mail.ColEnvelope); return nil }},
 		{"FETCH of a few", 100, 80, func(int) error { b.fetch(spread, mail.ColEnvelope); return nil }},
 		{"FETCH of a few, with expunged", 100, 80, func(int) error { b.fetch(spread, mail.ColEnvelope|mail.WithExpunged); return nil }},
-		{"FETCH of all", 3, 3*n + 2000, func(int) error { b.fetch(all, mail.ColEnvelope); return nil }},
+		{"FETCH of all", 3, 2*n + 4000, func(int) error { b.fetch(all, mail.ColEnvelope); return nil }},
 		{"load", 100, n + 100, func(int) error { b.load(b.inbox); return nil }},
 		{"STORE of one", 100, 100, func(i int) error {
 			b.store(mail.StoreArgs{UIDs: one(7), Mode: flip(i), Flags: mail.FlagSeen})
