@@ -1,6 +1,11 @@
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
 
 var idleRows = []imapRow{
 	{name: "PSS per selected idle connection", unit: "kB", goal: 0.03, once: true, measure: idlePSS},
@@ -9,6 +14,9 @@ var idleRows = []imapRow{
 // idlePSS is by how much all processes of a server grow for each connection
 // that has the mailbox selected and idles, once they have settled.
 func idlePSS(ctx context.Context, t *imapTable, s *imapSide, secure bool) (float64, error) {
+	if err := s.warm(ctx, secure); err != nil {
+		return 0, err
+	}
 	before, err := settledPSS(ctx, s.pid())
 	if err != nil {
 		return 0, err
@@ -35,4 +43,34 @@ func idlePSS(ctx context.Context, t *imapTable, s *imapSide, secure bool) (float
 	}
 	after, err := settledPSS(ctx, s.pid())
 	return float64(after-before) / float64(t.idle), err
+}
+
+// warm has some connections ask at once, and look at their account while they
+// are idle, as rig.warm does.
+func (s *imapSide) warm(ctx context.Context, secure bool) error {
+	var g errgroup.Group
+	for range 50 {
+		p, err := s.dial(secure, "INBOX")
+		if err != nil {
+			return err
+		}
+		defer p.close()
+		g.Go(func() error {
+			for range 20 {
+				if err := all(p, "SELECT INBOX", "STATUS INBOX (MESSAGES)")(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(heal):
+		return nil
+	}
 }

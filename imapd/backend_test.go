@@ -132,11 +132,16 @@ func (b *backend) stillValid(ctx context.Context, id imapd.Identity) ([]string, 
 // serve runs a server until the test ends and gives its address.
 func serve(t testing.TB, c imapd.Config, implicitTLS bool) (*imapd.Server, string) {
 	t.Helper()
-	srv := imapd.New(c)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, c, ln, implicitTLS)
+}
+
+func serveOn(t testing.TB, c imapd.Config, ln net.Listener, implicitTLS bool) (*imapd.Server, string) {
+	t.Helper()
+	srv := imapd.New(c)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(context.Background(), ln, implicitTLS) }()
 	t.Cleanup(func() {

@@ -14,42 +14,39 @@ import (
 // While it waits the session holds neither buffers nor a snapshot. It begins with
 // an EXISTS that stood beside the answer to another command: Thunderbird looks
 // for new mail only when IDLE or NOOP say so, and would miss it.
-func runIdle(ctx context.Context, s *session, _ struct{}) (reply, error) {
+func runIdle(_ context.Context, s *session, _ struct{}) (reply, error) {
 	s.enc.Raw("+ idling\r\n")
 	if s.sel != nil && s.notify == nil {
 		s.wakeOn(s.sel.watch)
-		defer func() {
-			s.wakeOn(Watch{})
-			s.sel.stale, s.sel.beside = true, false
-		}()
 		s.sel.stale = true
 		if s.sel.beside {
 			s.enc.Raw("* ").Number(uint64(s.sel.view.Messages())).Raw(" EXISTS\r\n")
 		}
 	}
-	until := time.Now().Add(s.srv.IdleTime)
-	for {
-		if s.in.Buffered() == 0 {
-			if err := s.idleUpdate(ctx); err != nil {
-				return reply{}, err
-			}
-			if err := s.enc.Flush(); err != nil {
-				return reply{}, err
-			}
-		}
-		err := s.conn.wait(s.in.Wait, until)
-		if err == nil {
-			return s.idleDone()
-		}
-		if !errors.Is(err, errWoken) {
-			return reply{}, err
-		}
-		if err := s.woken(ctx); err != nil {
-			return reply{}, err
-		}
-		if s.sel != nil && s.notify == nil {
-			s.sel.stale = true
-		}
+	s.idling, s.until = true, time.Now().Add(s.srv.IdleTime)
+	return reply{}, errIdling
+}
+
+// errIdling says that the command goes on until the client sends DONE.
+var errIdling = errors.New("idling")
+
+// finishIdle ends IDLE by what the client sent.
+func (s *session) finishIdle(ctx context.Context) error {
+	rep, err := s.idleDone()
+	s.endIdle()
+	rep, err = s.after(ctx, commands["IDLE"], rep, err)
+	return s.complete(s.tag, "IDLE", rep, err)
+}
+
+// endIdle ends the state that IDLE put the session in, if it did.
+func (s *session) endIdle() {
+	if !s.idling {
+		return
+	}
+	s.idling = false
+	if s.sel != nil && s.notify == nil {
+		s.wakeOn(Watch{})
+		s.sel.stale, s.sel.beside = true, false
 	}
 }
 

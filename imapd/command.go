@@ -131,8 +131,8 @@ func commandName(d *wire.Decoder) (tag, name string) {
 	return tag, name
 }
 
-// command runs one framed command and writes its tagged reply; frameErr tells
-// why the framer refused it. An error ends the session.
+// command runs one framed command and writes its tagged reply, unless it is IDLE;
+// frameErr tells why the framer refused it. An error ends the session.
 func (s *session) command(ctx context.Context, line []byte, frameErr error) error {
 	d := wire.NewDecoder(line, s.in)
 	// Deviation: RFC 6855 §3 lets clients send UTF-8 in quoted strings only
@@ -143,6 +143,14 @@ func (s *session) command(ctx context.Context, line []byte, frameErr error) erro
 	s.progress = progress{tag: tag, told: time.Now()}
 	s.ahead.turn()
 	rep, err := s.dispatch(ctx, d, tag, name, frameErr)
+	if err == errIdling {
+		return nil
+	}
+	return s.complete(tag, name, rep, err)
+}
+
+// complete ends a command with its tagged reply. An error ends the session.
+func (s *session) complete(tag, name string, rep reply, err error) error {
 	s.progress = progress{}
 	if fatal(err) || s.enc.Err() != nil {
 		return errors.Join(err, s.enc.Err())
@@ -194,11 +202,19 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 	s.noteBefore(name)
 	s.holdsNumbers, s.limited = false, 0
 	rep, err := c.run(ctx, s, d)
+	if err == errIdling {
+		return rep, err
+	}
+	return s.after(ctx, c, rep, err)
+}
+
+// after tells what is new behind a command that ran with rep and err.
+func (s *session) after(ctx context.Context, c *command, rep reply, err error) (reply, error) {
 	if fatal(err) {
 		return rep, err
 	}
 	s.tellMetadata(ctx)
-	if s.sel != nil && !s.notify.tellsAfter(name) {
+	if s.sel != nil && !s.notify.tellsAfter(c.name) {
 		s.tellLag(s.sel.stale)
 	} else if s.sel != nil {
 		uerr := s.update(ctx, !c.noExpunge && !s.holdsNumbers)
@@ -206,7 +222,7 @@ func (s *session) dispatch(ctx context.Context, d *wire.Decoder, tag, name strin
 			return rep, uerr
 		}
 		s.tellLag(uerr != nil)
-		s.sel.beside = s.sel.beside && name != "NOOP"
+		s.sel.beside = s.sel.beside && c.name != "NOOP"
 		if uerr != nil && err == nil {
 			// The command itself is done; the next one looks again.
 			s.logInternal("mailbox update", uerr)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -15,8 +16,9 @@ var errWoken = errors.New("woken")
 // conn is a client's connection with deadlines, and a way for other goroutines
 // to interrupt its waiting read.
 type conn struct {
-	raw    net.Conn // as accepted: deadlines are set here
-	stream net.Conn // raw, or the TLS layer on it
+	raw    net.Conn        // as accepted: deadlines are set here
+	stream net.Conn        // raw, or the TLS layer on it
+	socket syscall.RawConn // of raw; nil: it has none
 	peer   netip.AddrPort
 
 	readTimeout  time.Duration // between octets of a running command
@@ -30,7 +32,7 @@ type conn struct {
 }
 
 func newConn(c net.Conn, read, write time.Duration) *conn {
-	k := &conn{raw: c, stream: c, readTimeout: read, writeTimeout: write}
+	k := &conn{raw: c, stream: c, socket: socketOf(c), readTimeout: read, writeTimeout: write}
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		k.peer = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 	}
@@ -59,18 +61,27 @@ func (c *conn) limit(t time.Time) time.Time {
 
 // wait runs read, which waits for input, until the deadline or a wake.
 func (c *conn) wait(read func() error, until time.Time) error {
+	if err := c.beginWait(until); err != nil {
+		return err
+	}
+	return c.endWait(read())
+}
+
+// beginWait is wait up to the read, which then has the deadline.
+func (c *conn) beginWait(until time.Time) error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.woken {
 		c.woken = false
-		c.mu.Unlock()
 		return errWoken
 	}
 	c.waiting, c.inWait = true, true
 	_ = c.raw.SetReadDeadline(c.limit(until))
-	c.mu.Unlock()
+	return nil
+}
 
-	err := read()
-
+// endWait is wait after the read, which ended with err.
+func (c *conn) endWait(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting, c.inWait = false, false

@@ -226,7 +226,7 @@ func TestHeavyCrowd(t *testing.T) {
 				t.Errorf("%d are in, %d were told that there are too many", in, refused)
 			}
 			t.Logf("%d octets and %.1f goroutines for each connection", (settledHeap()-before)/n, float64(runtime.NumGoroutine()-goroutines)/n)
-			if grown := settledHeap() - before; grown > n*40_000 {
+			if grown := settledHeap() - before; grown > n*16_000 {
 				t.Errorf("the heap grew by %d octets", grown)
 			}
 			leave()

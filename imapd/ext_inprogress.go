@@ -93,8 +93,3 @@ func (s *session) await(ctx context.Context, goal int64, change func(context.Con
 		}
 	}
 }
-
-// panicked carries a panic to the session's goroutine.
-type panicked struct{ text string }
-
-func (p *panicked) Error() string { return p.text }

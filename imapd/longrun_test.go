@@ -213,12 +213,14 @@ func TestStorePanics(t *testing.T) {
 	c := b.config()
 	c.Store = panicking{b.store}
 	_, addr := serve(t, c, false)
-	cl := dial(t, addr)
-	cl.login(t, "ann@example.test")
-	cl.do(t, "SELECT INBOX")
-	cl.write(t, "x COPY 1:5 Archive\r\n")
-	if rest := cl.end(t); strings.Contains(rest, "x OK") {
-		t.Error(rest)
+	for _, command := range []string{"COPY 1:5 Archive", "FETCH 1 ENVELOPE"} {
+		cl := dial(t, addr)
+		cl.login(t, "ann@example.test")
+		cl.do(t, "SELECT INBOX")
+		cl.write(t, "x "+command+"\r\n")
+		if rest := cl.end(t); strings.Contains(rest, "x OK") {
+			t.Error(rest)
+		}
 	}
 	dial(t, addr).login(t, "ann@example.test")
 }
@@ -227,4 +229,8 @@ type panicking struct{ imapd.Store }
 
 func (panicking) Copy(context.Context, mail.AccountID, mail.MailboxID, mail.UIDSet, mail.MailboxID) (mail.CopyResult, error) {
 	panic("a defect")
+}
+
+func (panicking) FetchMessages(context.Context, mail.AccountID, mail.MailboxID, mail.UIDSet, mail.Columns, func(*mail.MessageRow) error) error {
+	panic("another")
 }

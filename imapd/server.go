@@ -221,23 +221,40 @@ func (s *Server) start(ctx context.Context, c net.Conn, implicitTLS bool) {
 	}
 	s.done.Add(1)
 	s.mu.Unlock()
-	go func() {
-		defer s.done.Done()
-		defer c.Close()
-		ss := newSession(s, c)
-		if text := s.admit(ss); text != "" {
-			ss.event(slog.LevelInfo, "connection refused", slog.String("reason", text))
-			if !implicitTLS {
-				_, _ = ss.conn.Write([]byte("* BYE [UNAVAILABLE] " + text + "\r\n"))
-			}
-			return
-		}
-		defer s.leave(ss)
-		if ctx.Err() != nil { // too late to be told
-			ss.stop()
-		}
-		ss.serve(ctx, implicitTLS)
-	}()
+	go s.attend(ctx, c, implicitTLS)
+}
+
+// attend runs in the connection's goroutine, whose stack has to stay shallow.
+func (s *Server) attend(ctx context.Context, c net.Conn, implicitTLS bool) {
+	defer s.done.Done()
+	defer c.Close()
+	var ss *session
+	_ = apart(func() error {
+		ss = s.enter(c, implicitTLS)
+		return nil
+	})
+	if ss == nil {
+		return
+	}
+	defer s.leave(ss)
+	if ctx.Err() != nil { // too late to be told
+		ss.stop()
+	}
+	ss.serve(ctx, implicitTLS)
+}
+
+// enter gives the session of a connection; nil: it was refused.
+func (s *Server) enter(c net.Conn, implicitTLS bool) *session {
+	ss := newSession(s, c)
+	text := s.admit(ss)
+	if text == "" {
+		return ss
+	}
+	ss.event(slog.LevelInfo, "connection refused", slog.String("reason", text))
+	if !implicitTLS {
+		_, _ = ss.conn.Write([]byte("* BYE [UNAVAILABLE] " + text + "\r\n"))
+	}
+	return nil
 }
 
 // admit counts the session in, or says why not.

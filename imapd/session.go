@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -45,8 +44,8 @@ const (
 	maxLoginFailures     = 5
 )
 
-// session is one connection. Only its goroutine touches it, but for conn.wake
-// and the atomic marks.
+// session is one connection. Only its goroutine, that which rests or that which
+// works, touches it, but for conn.wake and the atomic marks.
 type session struct {
 	srv     *Server
 	conn    *conn
@@ -56,7 +55,9 @@ type session struct {
 	deflate *deflate // after COMPRESS
 
 	state    state
-	tag      string // of the running command
+	until    time.Time // when the client was silent for too long
+	idling   bool      // by IDLE
+	tag      string    // of the running command
 	progress progress
 	ahead    ahead // of the pipeline behind it
 	identity Identity
@@ -125,25 +126,36 @@ func (s *session) serve(ctx context.Context, implicitTLS bool) {
 			s.event(slog.LevelError, "session panicked", slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 		}
 	}()
+	err := apart(func() error { return s.greet(ctx, implicitTLS) })
+	for err == nil && s.state != loggedOut {
+		rested := s.rest()
+		err = apart(func() error { return s.resume(ctx, rested) })
+	}
+	if err != nil {
+		s.hangUp(err)
+	}
+	_ = s.enc.Flush()
+}
+
+// greet begins the connection.
+func (s *session) greet(ctx context.Context, implicitTLS bool) error {
 	if implicitTLS {
 		if err := s.startTLS(ctx); err != nil {
 			s.event(slog.LevelDebug, "TLS handshake failed", slog.Any("err", err))
-			return
+			return errNoTLS
 		}
 	}
 	s.enc.Raw("* OK [CAPABILITY ", s.capabilities(), "] ", s.greetingName(), " ready\r\n")
-	for s.state != loggedOut {
-		if err := s.step(ctx); err != nil {
-			s.hangUp(err)
-			break
-		}
+	if err := s.enc.Flush(); err != nil {
+		return err
 	}
-	_ = s.enc.Flush()
+	return s.work(ctx, s.patience())
 }
 
 // end gives back what the session holds.
 func (s *session) end() {
 	s.note()
+	s.endIdle()
 	s.endNotify()
 	s.unselect()
 	s.unwatch()
@@ -156,38 +168,65 @@ func (s *session) end() {
 	}
 }
 
-// step waits for a command and runs it, or handles a wake-up.
-func (s *session) step(ctx context.Context) error {
-	if s.in.Buffered() == 0 {
-		if err := s.enc.Flush(); err != nil {
-			return err
-		}
+// step waits for a command and runs it, or handles a wake-up. quiet: the client
+// was silent for so long.
+func (s *session) step(ctx context.Context, patience time.Duration) (quiet bool, err error) {
+	now := time.Now()
+	if !s.idling {
+		s.until = now.Add(s.srv.IdleTime)
 	}
-	err := s.conn.wait(s.in.Wait, time.Now().Add(s.srv.IdleTime))
-	if err == errWoken {
-		if err := s.woken(ctx); err != nil {
-			return err
-		}
-		return s.notifyChanges(ctx, false)
-	}
-	if err != nil {
-		return err
+	switch err := s.conn.wait(s.in.Wait, now.Add(min(patience, s.until.Sub(now)))); {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return true, nil
+	case err == errWoken:
+		return false, s.wokenUp(ctx)
+	case err != nil:
+		return false, err
+	case s.idling:
+		return false, s.finishIdle(ctx)
 	}
 	if err := s.woken(ctx); err != nil {
-		return err
+		return false, err
 	}
 	line, err := s.in.ReadCommand(streamsLiterals)
 	if err != nil && err != wire.ErrCommandTooLong && err != wire.ErrLiteralTooBig {
-		return err
+		return false, err
 	}
-	return s.command(ctx, line, err)
+	return false, s.command(ctx, line, err)
+}
+
+// beforeWait sends what is there to be sent.
+func (s *session) beforeWait(ctx context.Context) error {
+	if s.idling {
+		if err := s.idleUpdate(ctx); err != nil {
+			return err
+		}
+	}
+	return s.enc.Flush()
 }
 
 // noHardStop: after login only idle time counts.
 var noHardStop time.Time
 
+// errNoTLS ends a session that did not begin: nothing can be said.
+var errNoTLS = errors.New("no TLS")
+
 // errBye ends a session whose BYE is already written.
 var errBye = errors.New("bye")
+
+// wokenUp handles a wake-up.
+func (s *session) wokenUp(ctx context.Context) error {
+	if err := s.woken(ctx); err != nil {
+		return err
+	}
+	if !s.idling {
+		return s.notifyChanges(ctx, false)
+	}
+	if s.sel != nil && s.notify == nil {
+		s.sel.stale = true
+	}
+	return nil
+}
 
 // woken looks at what other goroutines have marked.
 func (s *session) woken(ctx context.Context) error {
@@ -219,7 +258,7 @@ func (s *session) bye(code, text string) error {
 // hangUp says goodbye where the client may still listen.
 func (s *session) hangUp(err error) {
 	switch {
-	case errors.Is(err, errBye):
+	case errors.Is(err, errBye), err == errNoTLS:
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		_ = s.bye("", "idle for too long")
 		s.conn.hardStop = noHardStop
@@ -240,27 +279,12 @@ func (s *session) startTLS(ctx context.Context) error {
 	_ = s.conn.raw.SetDeadline(s.conn.limit(time.Now().Add(s.srv.LoginTime)))
 	ctx, cancel := context.WithTimeout(ctx, s.srv.LoginTime)
 	defer cancel()
-	if err := handshake(ctx, t); err != nil {
+	if err := t.HandshakeContext(ctx); err != nil {
 		return err
 	}
 	s.conn.stream, s.tls = t, true
 	s.in.Discard()
 	return nil
-}
-
-// handshake runs on a goroutine of its own: it needs a deep stack, which would
-// stay with the session as long as that lives, 4 KB for each connection.
-func handshake(ctx context.Context, t *tls.Conn) error {
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				done <- fmt.Errorf("panicked: %v\n%s", r, debug.Stack())
-			}
-		}()
-		done <- t.HandshakeContext(ctx)
-	}()
-	return <-done
 }
 
 // greetingName is the host name; it tells no version.

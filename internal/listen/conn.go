@@ -1,9 +1,11 @@
 package listen
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 )
 
 // Conn is an admitted connection. Its RemoteAddr is the client's own address,
@@ -49,14 +51,28 @@ func (c *Conn) Close() error {
 // CloseWrite sends the end of our side and leaves the other open, where the
 // socket can.
 func (c *Conn) CloseWrite() error {
-	inner := c.Conn
-	if r, ok := inner.(interface{ Raw() net.Conn }); ok {
-		inner = r.Raw()
-	}
-	if h, ok := inner.(interface{ CloseWrite() error }); ok {
+	if h, ok := c.innermost().(interface{ CloseWrite() error }); ok {
 		return h.CloseWrite()
 	}
 	return nil
+}
+
+// SyscallConn gives access to the socket itself, below what a PROXY header made
+// us read from it.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	s, ok := c.innermost().(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return s.SyscallConn()
+}
+
+// innermost is the connection behind the PROXY header.
+func (c *Conn) innermost() net.Conn {
+	if r, ok := c.Conn.(interface{ Raw() net.Conn }); ok {
+		return r.Raw()
+	}
+	return c.Conn
 }
 
 // addrOf reads a net.Addr; IPv4 in IPv6 becomes IPv4. Addresses that are no

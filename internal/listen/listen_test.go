@@ -227,3 +227,35 @@ func TestCloseEndsAccept(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// SyscallConn reaches the socket, behind a PROXY header too.
+func TestSyscallConn(t *testing.T) {
+	for _, networks := range [][]netip.Prefix{nil, loopback} {
+		s := start(t, Config{ProxyNetworks: networks}, NewGate(0, 0, nil), nil)
+		header := "\n"
+		if networks != nil {
+			header = "PROXY TCP4 192.0.2.1 198.51.100.1 4000 25\r\n"
+		}
+		if got := s.call(t, header); !strings.HasPrefix(got, "hello ") {
+			t.Fatal(got)
+		}
+		s.mu.Lock()
+		raw, err := s.held[0].(syscall.Conn).SyscallConn()
+		s.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Control(func(fd uintptr) { _, err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TYPE) }); err != nil {
+			t.Fatal(err)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	if _, err := (&Conn{Conn: a}).SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("a pipe: %v", err)
+	}
+}

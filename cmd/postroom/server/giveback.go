@@ -13,6 +13,8 @@ const (
 	// giveBackEvery is the least time between two.
 	giveBackEvery = 10 * time.Second
 	lookEvery     = time.Second
+	// giveBackFree is how much freed memory is worth to be given back.
+	giveBackFree = 4 << 20
 	// quietBelow is what a server allocates in lookEvery that has nothing to do.
 	quietBelow = 1 << 20
 )
@@ -25,12 +27,13 @@ type lull struct {
 	at          time.Time
 }
 
-// found tells whether this is one, by the octets allocated since the start and
-// those in use.
-func (l *lull) found(now time.Time, allocated, live uint64) bool {
+// found tells whether this is one, by the octets allocated since the start, those
+// in use, and those that the process keeps and does not use.
+func (l *lull) found(now time.Time, allocated, live, free uint64) bool {
 	quiet := allocated-l.last < quietBelow
 	l.last = allocated
-	if !quiet || allocated-l.given < max(giveBackFrom, live/4) || now.Sub(l.at) < giveBackEvery {
+	much := allocated-l.given >= max(giveBackFrom, live/4) || free >= max(giveBackFree, live/4)
+	if !quiet || !much || now.Sub(l.at) < giveBackEvery {
 		return false
 	}
 	l.given, l.at = allocated, now
@@ -41,7 +44,8 @@ func (l *lull) found(now time.Time, allocated, live uint64) bool {
 func giveBack(ctx context.Context) {
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
-	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"}}
 	var l lull
 	for {
 		select {
@@ -49,7 +53,7 @@ func giveBack(ctx context.Context) {
 			return
 		case now := <-t.C:
 			metrics.Read(samples)
-			if l.found(now, samples[0].Value.Uint64(), samples[1].Value.Uint64()) {
+			if l.found(now, samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()) {
 				debug.FreeOSMemory()
 			}
 		}

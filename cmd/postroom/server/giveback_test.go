@@ -7,10 +7,10 @@ import (
 
 func TestLull(t *testing.T) {
 	var l lull
-	now, allocated := time.Unix(1_800_000_000, 0), uint64(0)
+	now, allocated, free := time.Unix(1_800_000_000, 0), uint64(0), uint64(0)
 	second := func(octets uint64) bool {
 		now, allocated = now.Add(time.Second), allocated+octets
-		return l.found(now, allocated, 64<<20)
+		return l.found(now, allocated, 64<<20, free)
 	}
 	for range 100 {
 		if second(3 << 20) {
@@ -35,5 +35,16 @@ func TestLull(t *testing.T) {
 	}
 	if second(30<<20) || second(0) {
 		t.Error("given back twice within seconds")
+	}
+	for range 20 { // what was allocated is given back meanwhile
+		second(0)
+	}
+	free = 15 << 20
+	if second(0) {
+		t.Error("a collection for less free memory than a quarter of what is in use")
+	}
+	free = 16 << 20
+	if !second(0) {
+		t.Error("freed memory is kept")
 	}
 }
