@@ -82,12 +82,7 @@ func (r *rig) warm(ctx context.Context, open func(i int) (*client.IMAP, error)) 
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(heal):
-		return nil
-	}
+	return pause(ctx, heal)
 }
 
 // heal is a little more than the time after which all sessions look at their

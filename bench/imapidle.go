@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -67,10 +66,5 @@ func (s *imapSide) warm(ctx context.Context, secure bool) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(heal):
-		return nil
-	}
+	return pause(ctx, heal)
 }
